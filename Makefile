@@ -1,0 +1,101 @@
+# reseller-issuer. `make help` lists the targets.
+#
+# Everything is built with the same flags, so that Go's build cache serves all of it: the
+# controller, the tools, and the control plane for the tests.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath)
+export CGO_ENABLED := 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+MODULE := github.com/reseller-issuer/reseller-issuer
+PHASE := tools/phase/phase.sh
+BIN := bin
+FUZZTIME ?= 5s
+IMAGE ?= reseller-issuer:$(VERSION)
+
+tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)
+
+##@ Use it
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: packages ## Run the main job on an embedded control plane; KEEP=1 leaves it up.
+	@$(PHASE) "control plane: build" go -C e2e run ./cmd/controlplane build
+	@$(PHASE) "controller and sandbox: build" $(MAKE) --no-print-directory build
+	@go -C e2e run ./cmd/demo $(if $(KEEP),--keep)
+
+.PHONY: build
+build: ## Build the controller and the sandbox reseller into bin/.
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+.PHONY: image
+image: build ## Build the controller's image from the binary, FROM scratch (buildah).
+	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
+	buildah bud --isolation chroot --tag $(IMAGE) .
+
+##@ Work on it
+
+.PHONY: test
+test: packages ## Run everything: lint, verify, unit tests, fuzzing, e2e.
+	@$(PHASE) "verify: generated files" $(MAKE) --no-print-directory verify
+	@$(PHASE) "unit tests" $(MAKE) --no-print-directory test-unit
+	@$(PHASE) "fuzz tests, $(FUZZTIME) each" $(MAKE) --no-print-directory fuzz
+	@$(PHASE) "end-to-end tests" $(MAKE) --no-print-directory e2e
+	@$(PHASE) "lint" $(MAKE) --no-print-directory lint
+	@echo "all tests passed"
+
+.PHONY: test-unit
+test-unit: packages ## Run the unit tests with the race detector.
+	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@go list -f '{{.Dir}}' ./... | xargs grep -lE '^func Fuzz' --include='*_test.go' -r -s | sort -u | while read -r file; do \
+		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -d' ' -f2); do \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$(dirname "$$file")"; \
+		done; \
+	done
+
+.PHONY: e2e
+e2e: packages ## Run the end-to-end tests on a real control plane.
+	@$(PHASE) "control plane: build" go -C e2e run ./cmd/controlplane build
+	@$(PHASE) "controller and sandbox: build" $(MAKE) --no-print-directory build
+	@go -C e2e test -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./...
+
+.PHONY: conformance
+conformance: ## Print what each reseller was tested for.
+	@CGO_ENABLED=1 go test -race -count=1 -v -run Conformance ./internal/providers/... | grep -E '^(ok|FAIL|---|\|)|\|'
+
+.PHONY: lint
+lint: ## Lint all modules.
+	@$(call tool,golangci-lint) run ./...
+	@cd e2e && $(call tool,golangci-lint) run ./...
+
+.PHONY: generate
+generate: ## Make the CRDs and deep copies from the types.
+	@$(call tool,controller-gen) object crd paths=./api/... output:crd:dir=config/crd/bases
+
+.PHONY: verify
+verify: ## Fail if generated files or go.mod files are stale.
+	@tools/verify/verify.sh
+
+.PHONY: clean
+clean: ## Remove what was built here.
+	@rm -rf $(BIN) e2e/.cache
+
+# Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
+PACKAGES ?= named=bind9 gcc=gcc
+.PHONY: packages
+packages:
+	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \
+	if [ "$${#missing[@]}" -gt 0 ]; then \
+		if [ "$$(id -u)" -ne 0 ]; then echo "missing packages; run as root: apt-get install $${missing[*]}" >&2; exit 1; fi; \
+		$(PHASE) "Debian packages: $${missing[*]}" sh -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing[*]} $$(printf '%s' "$${missing[*]}" | grep -qw gcc && echo libc6-dev) >/dev/null"; \
+	fi
