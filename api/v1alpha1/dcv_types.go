@@ -1,0 +1,189 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DCV is how control of the names is proven.
+type DCV struct {
+	// Methods in order of preference. The first that the product offers and for which
+	// a solver can publish is used. Email is used only if it is listed.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={CNAME,TXT,File}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Methods []DCVMethod `json:"methods,omitempty"`
+
+	// Solvers publish validation data. They are selected per name as in cert-manager:
+	// the most matching labels, then an exact name, then the longest zone. Without
+	// any, a person publishes the records (manual).
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Solvers []Solver `json:"solvers,omitempty"`
+
+	// Propagation is how records are observed before the CA is asked to look.
+	// +optional
+	// +kubebuilder:default={}
+	Propagation Propagation `json:"propagation,omitzero"`
+
+	// CAAPolicy says what happens if a CAA record forbids the product's CA: Enforce
+	// holds the order before anything is paid, Warn only says so, Ignore doesn't look.
+	// +optional
+	// +kubebuilder:default=Enforce
+	CAAPolicy CAAPolicy `json:"caaPolicy,omitempty"`
+}
+
+// CAAPolicy says what a forbidding CAA record does.
+// +kubebuilder:validation:Enum=Enforce;Warn;Ignore
+type CAAPolicy string
+
+// The CAA policies.
+const (
+	CAAEnforce CAAPolicy = "Enforce"
+	CAAWarn    CAAPolicy = "Warn"
+	CAAIgnore  CAAPolicy = "Ignore"
+)
+
+// PropagationCheck says which name servers must have a record.
+// +kubebuilder:validation:Enum=Authoritative;Recursive;Off
+type PropagationCheck string
+
+// The propagation checks.
+const (
+	PropagationAuthoritative PropagationCheck = "Authoritative"
+	PropagationRecursive     PropagationCheck = "Recursive"
+	PropagationOff           PropagationCheck = "Off"
+)
+
+// PropagationTimeoutAction says what happens when a record isn't seen in time.
+// +kubebuilder:validation:Enum=Wait;Proceed
+type PropagationTimeoutAction string
+
+// The actions at a propagation time-out.
+const (
+	PropagationWait    PropagationTimeoutAction = "Wait"
+	PropagationProceed PropagationTimeoutAction = "Proceed"
+)
+
+// Propagation is how records are observed.
+type Propagation struct {
+	// Check says whom to ask: all authoritative servers, recursive servers only, or
+	// nobody.
+	// +optional
+	// +kubebuilder:default=Authoritative
+	Check PropagationCheck `json:"check,omitempty"`
+
+	// Nameservers are the recursive servers to ask, as "IP:port" or the https URL of a
+	// DNS-over-HTTPS server; those of the controller's flag if empty.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=512
+	Nameservers []string `json:"nameservers,omitempty"`
+
+	// SettleTime is waited after a record was first seen everywhere.
+	// +optional
+	// +kubebuilder:default="60s"
+	SettleTime *metav1.Duration `json:"settleTime,omitempty"`
+
+	// Timeout is when OnTimeout applies, counted from publishing.
+	// +optional
+	// +kubebuilder:default="30m"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// OnTimeout says what happens then: Wait goes on looking and says so, Proceed asks
+	// the CA all the same.
+	// +optional
+	// +kubebuilder:default=Wait
+	OnTimeout PropagationTimeoutAction `json:"onTimeout,omitempty"`
+}
+
+// Solver publishes validation data for the names that its selector matches: exactly
+// one way is set.
+// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, manual must be set"
+type Solver struct {
+	// Selector limits the names; a solver without one is used where no other matches.
+	// +optional
+	Selector *SolverSelector `json:"selector,omitempty"`
+
+	// RFC2136 sends dynamic updates to a name server.
+	// +optional
+	RFC2136 *SolverRFC2136 `json:"rfc2136,omitempty"`
+
+	// Manual asks a person to publish the data and goes on when it appears.
+	// +optional
+	Manual *SolverManual `json:"manual,omitempty"`
+}
+
+// SolverSelector selects names as cert-manager's solvers do.
+type SolverSelector struct {
+	// MatchLabels must all be on the Certificate, or on a bare request itself.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	MatchLabels map[string]string `json:"matchLabels,omitempty"`
+	// DNSNames are exact names; the wildcard is another name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=250
+	// +kubebuilder:validation:items:MaxLength=255
+	DNSNames []string `json:"dnsNames,omitempty"`
+	// DNSZones match the zone itself and all names below it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=250
+	// +kubebuilder:validation:items:MaxLength=255
+	DNSZones []string `json:"dnsZones,omitempty"`
+}
+
+// SolverManual has no settings.
+type SolverManual struct{}
+
+// TSIGAlgorithm is the algorithm of a TSIG key.
+// +kubebuilder:validation:Enum=HMACSHA224;HMACSHA256;HMACSHA384;HMACSHA512
+type TSIGAlgorithm string
+
+// DNSTransport is UDP or TCP.
+// +kubebuilder:validation:Enum=TCP;UDP
+type DNSTransport string
+
+// SolverRFC2136 sends dynamic updates (RFC 2136).
+type SolverRFC2136 struct {
+	// Nameserver is the primary server of the zone, as "host", "host:port" or "IP:port".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=260
+	Nameserver string `json:"nameserver"`
+
+	// Zone to update; found by asking the name server if empty.
+	// +optional
+	// +kubebuilder:validation:MaxLength=254
+	Zone string `json:"zone,omitempty"`
+
+	// Protocol of the updates.
+	// +optional
+	// +kubebuilder:default=TCP
+	Protocol DNSTransport `json:"protocol,omitempty"`
+
+	// TSIGKeyName is the name of the key. Without a key, updates are not signed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=254
+	TSIGKeyName string `json:"tsigKeyName,omitempty"`
+
+	// TSIGAlgorithm of the key.
+	// +optional
+	// +kubebuilder:default=HMACSHA256
+	TSIGAlgorithm TSIGAlgorithm `json:"tsigAlgorithm,omitempty"`
+
+	// TSIGSecretSecretRef is the key's secret in base64, as name servers write it.
+	// +optional
+	TSIGSecretSecretRef *SecretKeyReference `json:"tsigSecretSecretRef,omitempty"`
+
+	// TTL of the records in seconds.
+	// +optional
+	// +kubebuilder:default=60
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=86400
+	TTL int32 `json:"ttl,omitempty"`
+}

@@ -1,0 +1,148 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Money is an amount of money.
+type Money struct {
+	// Amount as a decimal number, for example "5.20".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:Pattern=`^[0-9]+(\.[0-9]+)?$`
+	Amount string `json:"amount"`
+	// Currency is an ISO 4217 code. Where a reseller tells no currency, the account's
+	// currency is meant and this is for people.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
+	Currency string `json:"currency,omitempty"`
+}
+
+// PurchaseMode is the main switch.
+// +kubebuilder:validation:Enum=Live;DryRun;Hold
+type PurchaseMode string
+
+// The purchase modes.
+const (
+	// PurchaseLive buys.
+	PurchaseLive PurchaseMode = "Live"
+	// PurchaseDryRun says what would be bought and for how much, and buys nothing.
+	PurchaseDryRun PurchaseMode = "DryRun"
+	// PurchaseHold makes no call that costs or changes anything.
+	PurchaseHold PurchaseMode = "Hold"
+)
+
+// ReissuePolicy says when the paid term is used for a further certificate.
+// +kubebuilder:validation:Enum=WhenSafe;Always;Never
+type ReissuePolicy string
+
+// The reissue policies.
+const (
+	ReissueWhenSafe ReissuePolicy = "WhenSafe"
+	ReissueAlways   ReissuePolicy = "Always"
+	ReissueNever    ReissuePolicy = "Never"
+)
+
+// BareRequests says what happens to requests that no Certificate owns.
+// +kubebuilder:validation:Enum=Allow;Deny
+type BareRequests string
+
+// What happens to bare requests.
+const (
+	BareRequestsAllow BareRequests = "Allow"
+	BareRequestsDeny  BareRequests = "Deny"
+)
+
+// PurchasePolicy limits what is bought.
+type PurchasePolicy struct {
+	// Mode is the main switch: Live buys, DryRun says what would be bought, Hold makes
+	// no call that costs or changes anything.
+	// +optional
+	// +kubebuilder:default=Live
+	Mode PurchaseMode `json:"mode,omitempty"`
+
+	// Budgets hold an order before it pays. They are counted from the ledger in rolling
+	// windows.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:default={{window: "24h", maxPurchases: 10}}
+	// +kubebuilder:validation:MaxItems=8
+	Budgets []Budget `json:"budgets,omitempty"`
+
+	// LoopBreaker stops purchases and reissues of the same names that follow each
+	// other too closely.
+	// +optional
+	// +kubebuilder:default={}
+	LoopBreaker LoopBreaker `json:"loopBreaker,omitzero"`
+
+	// PriceLimit holds an order whose price is above it or can't be known.
+	// +optional
+	PriceLimit *Money `json:"priceLimit,omitempty"`
+
+	// MinimumLifetime is the shortest certificate worth a reissue: nearer to the end of
+	// the paid term, a new term is bought. At least 1.5 times the Certificate's
+	// renewBefore and at most half the longest validity apply.
+	// +optional
+	// +kubebuilder:default="1080h"
+	MinimumLifetime *metav1.Duration `json:"minimumLifetime,omitempty"`
+
+	// Reissue says when the paid term is used for a further certificate. WhenSafe does it
+	// if the reseller keeps the certificate in use valid.
+	// +optional
+	// +kubebuilder:default=WhenSafe
+	Reissue ReissuePolicy `json:"reissue,omitempty"`
+
+	// BareRequests says whether CertificateRequests without a Certificate are served.
+	// +optional
+	// +kubebuilder:default=Allow
+	BareRequests BareRequests `json:"bareRequests,omitempty"`
+}
+
+// BudgetScope says whose purchases a budget counts.
+// +kubebuilder:validation:Enum=Issuer;Namespace
+type BudgetScope string
+
+// The scopes of a budget.
+const (
+	BudgetPerIssuer    BudgetScope = "Issuer"
+	BudgetPerNamespace BudgetScope = "Namespace"
+)
+
+// Budget is a limit in a rolling window.
+// +kubebuilder:validation:XValidation:rule="has(self.maxPurchases) || has(self.maxAmount)",message="maxPurchases or maxAmount must be set"
+type Budget struct {
+	// Window over which is counted, for example "24h" or "720h".
+	// +required
+	Window metav1.Duration `json:"window"`
+
+	// Scope says whether all purchases of the issuer count together, or those of each
+	// namespace by themselves.
+	// +optional
+	// +kubebuilder:default=Issuer
+	Scope BudgetScope `json:"scope,omitempty"`
+
+	// MaxPurchases in the window; 0 allows none.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxPurchases *int32 `json:"maxPurchases,omitempty"`
+
+	// MaxAmount of money in the window. An order whose price can't be known is held.
+	// +optional
+	MaxAmount *Money `json:"maxAmount,omitempty"`
+}
+
+// LoopBreaker limits by set of names.
+type LoopBreaker struct {
+	// MaxPurchases of the same names in 30 days.
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	MaxPurchases int32 `json:"maxPurchases,omitempty"`
+
+	// MaxReissues of the same names in 7 days.
+	// +optional
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	MaxReissues int32 `json:"maxReissues,omitempty"`
+}
