@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
+)
+
+// options are the command line.
+type options struct {
+	listen, adminListen string
+	tls                 bool
+	tlsHosts            []string
+	rootOut             string
+
+	validation, resolver, fileDial string
+	tick                           time.Duration
+
+	account, apiKey, balance, currency string
+
+	maxValidity, year, issueDelay, visibleDelay time.Duration
+	validationInterval, dcvReuse, tokenTTL      time.Duration
+	aiaURL                                      string
+
+	cyberssl sandbox.CyberSSLOptions
+}
+
+// The values of --validation.
+const (
+	validationReal = "real"
+	validationSkip = "skip"
+)
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := pflag.NewFlagSet("reseller-sandbox", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.SortFlags = false
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8081", "address of the resellers' APIs")
+	flags.StringVar(&o.adminListen, "admin-listen", "", "address of the admin API; by default it is served with the resellers' APIs under /admin/")
+	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a certificate of the sandbox's own CA")
+	flags.StringSliceVar(&o.tlsHosts, "tls-host", []string{"localhost", "127.0.0.1", "::1"}, "names and addresses in that certificate")
+	flags.StringVar(&o.rootOut, "root-out", "", "file to write the root certificate to, in PEM")
+	flags.StringVar(&o.validation, "validation", validationReal, "real: look up records and files as a CA does; skip: take every name as validated")
+	flags.StringVar(&o.resolver, "resolver", "", "DNS resolver host:port for validation; by default the first of /etc/resolv.conf")
+	flags.StringVar(&o.fileDial, "file-dial", "", "host:port to fetch every validation file from, instead of the name being validated")
+	flags.DurationVar(&o.tick, "tick", time.Second, "time between two looks for due work")
+	flags.DurationVar(&o.validationInterval, "validation-interval", sandbox.DefaultValidationInterval, "time between two looks of the CA at a record or file")
+	flags.DurationVar(&o.dcvReuse, "dcv-reuse", 0, "how long a validated name needs no new proof")
+	flags.StringVar(&o.account, "account", sandbox.DefaultAccount, "name of the account")
+	flags.StringVar(&o.apiKey, "api-key", sandbox.DefaultAPIKey, "key that opens the account")
+	flags.StringVar(&o.balance, "balance", "10000.00", "balance of the account")
+	flags.StringVar(&o.currency, "currency", "USD", "currency of the account")
+	flags.DurationVar(&o.maxValidity, "max-validity", sandbox.DefaultMaxValidity, "longest lifetime of a certificate")
+	flags.DurationVar(&o.year, "year", sandbox.DefaultYear, "length of a paid year; make it short to see terms end")
+	flags.DurationVar(&o.issueDelay, "issue-delay", 0, "time between validation and certificate")
+	flags.DurationVar(&o.visibleDelay, "visible-delay", 0, "time before an order appears in lists")
+	flags.DurationVar(&o.tokenTTL, "token-ttl", sandbox.DefaultTokenTTL, "lifetime of a session token")
+	flags.StringVar(&o.aiaURL, "aia-url", "", "address of the intermediate to put into certificates; the sandbox serves it at "+sandbox.IntermediatePath)
+	flags.BoolVar(&o.cyberssl.WrapStatus, "cyberssl-wrap-status", false, `CyberSSL: wrap the reply of order_status in "order"`)
+	flags.BoolVar(&o.cyberssl.TermDates, "cyberssl-term-dates", false, "CyberSSL: let valid_from and valid_till tell the paid term")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	return o, o.check(flags.Args())
+}
+
+func (o options) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q", rest[0])
+	case o.validation != validationReal && o.validation != validationSkip:
+		return fmt.Errorf("--validation is %q, it must be real or skip", o.validation)
+	case o.tick <= 0:
+		return fmt.Errorf("--tick must be positive")
+	case o.apiKey == "":
+		return fmt.Errorf("--api-key must not be empty")
+	default:
+		return nil
+	}
+}
+
+// config is the engine's configuration.
+func (o options) config() (sandbox.Config, error) {
+	balance, err := sandbox.ParseCents(o.balance)
+	if err != nil {
+		return sandbox.Config{}, fmt.Errorf("--balance: %w", err)
+	}
+	cfg := sandbox.Config{
+		Accounts:    []sandbox.Account{{Name: o.account, Key: o.apiKey, Balance: balance, Currency: o.currency}},
+		MaxValidity: o.maxValidity, Year: o.year, IssueDelay: o.issueDelay, VisibleDelay: o.visibleDelay,
+		ValidationInterval: o.validationInterval, DCVReuse: o.dcvReuse, TokenTTL: o.tokenTTL, AIAURL: o.aiaURL,
+	}
+	if o.validation == validationReal {
+		validator, err := sandbox.NewNetworkValidator(o.resolver, o.fileDial)
+		if err != nil {
+			return sandbox.Config{}, err
+		}
+		cfg.Validator = validator
+	}
+	return cfg, nil
+}
