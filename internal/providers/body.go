@@ -72,7 +72,7 @@ func Do(ctx context.Context, client *http.Client, req *http.Request, call Call) 
 	if call.OneShot {
 		ctx = context.WithValue(ctx, oneShotKey{}, true)
 	}
-	resp, err := client.Do(req.WithContext(ctx))
+	resp, err := client.Do(req.WithContext(ctx)) //nolint:gosec // the dialer of NewHTTPClient refuses addresses that no issuer may name
 	if err != nil {
 		return Response{}, call.transportError(err, connected.Load())
 	}

@@ -58,4 +58,4 @@ func (i *Intent) Spend(kind OperationKind) error {
 }
 
 // Spent reports whether the call was or may have been made.
-func (i *Intent) Spent() bool { return i.spent.Load() }
+func (i *Intent) Spent() bool { return i != nil && i.spent.Load() }

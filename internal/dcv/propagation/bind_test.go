@@ -24,7 +24,7 @@ func TestLaggingSecondary(t *testing.T) {
 	require.NoError(t, err)
 	checker, err := New(Config{
 		Recursors:         []string{primary.Addr()},
-		AuthoritativePort: uint16(primary.Port()), //nolint:gosec // a port
+		AuthoritativePort: uint16(primary.Port()),
 		QueryTimeout:      2 * time.Second,
 	})
 	require.NoError(t, err)

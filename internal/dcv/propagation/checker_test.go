@@ -40,7 +40,7 @@ func world(t *testing.T, change func(*Config), handlers ...dns.HandlerFunc) *Che
 	fakes := dnstest.RunFakes(t, handlers...)
 	c := Config{
 		Recursors:         []string{fakes[0].Addr},
-		AuthoritativePort: uint16(fakes[0].Port()), //nolint:gosec // a port
+		AuthoritativePort: uint16(fakes[0].Port()),
 		QueryTimeout:      time.Second,
 	}
 	if change != nil {
@@ -152,7 +152,7 @@ func TestNoServerAnswers(t *testing.T) {
 	t.Parallel()
 	recursor := dnstest.RunFakes(t, zone())[0]
 	silent := dnstest.RunFakes(t, dnstest.Silence, dnstest.Silence)
-	c, err := New(Config{Recursors: []string{recursor.Addr}, AuthoritativePort: uint16(silent[0].Port()), QueryTimeout: 100 * time.Millisecond}) //nolint:gosec // a port
+	c, err := New(Config{Recursors: []string{recursor.Addr}, AuthoritativePort: uint16(silent[0].Port()), QueryTimeout: 100 * time.Millisecond})
 	require.NoError(t, err)
 	o := look(t, c, record(t, dcv.TXT, "_dnsauth.example.com", "token"))
 	assert.False(t, o.Propagated)

@@ -30,7 +30,7 @@ func TestParseServer(t *testing.T) {
 	}
 	for _, in := range []string{"", ":53", "a b", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:dns", "http://dns.example", "https://", "https://u:p@dns.example", "tls://dns.example", "a/b"} {
 		_, err := ParseServer(in)
-		assert.Error(t, err, "%q", in)
+		require.Error(t, err, "%q", in)
 		assert.NotContains(t, err.Error(), "u:p")
 	}
 	_, err := ParseServers([]string{"10.0.0.1", ""})

@@ -186,7 +186,7 @@ func TestTerminalErrors(t *testing.T) {
 			_, err := h.Present(t.Context(), tt.req)
 			require.ErrorIs(t, err, tt.want)
 			for _, s := range tt.says {
-				assert.ErrorContains(t, err, s)
+				require.ErrorContains(t, err, s)
 			}
 			assert.NotContains(t, err.Error(), tt.server.Key().Secret)
 		})

@@ -160,7 +160,7 @@ func skew(tsig *dns.TSIG) error {
 	if err != nil {
 		return errors.New("the clocks differ by more than 5 minutes: set the clock here or on the name server")
 	}
-	signed := time.Unix(int64(tsig.TimeSigned), 0) //nolint:gosec // 48 bits
+	signed := time.Unix(int64(tsig.TimeSigned), 0)
 	ahead := signed.Sub(time.Unix(server, 0))
 	return fmt.Errorf("the clock here is %s ahead of the name server's (negative: behind), more than 5 minutes: set one of them", ahead)
 }

@@ -132,9 +132,9 @@ func (h *Hook) ttl(r dcv.Record, found contents) uint32 {
 	case len(found.others) > 0:
 		return found.others[0].Header().Ttl
 	case r.TTL > 0:
-		return uint32(r.TTL / time.Second) //nolint:gosec // a TTL of years does not exist
+		return uint32(r.TTL / time.Second)
 	default:
-		return uint32(h.config.TTL / time.Second) //nolint:gosec // a TTL of years does not exist
+		return uint32(h.config.TTL / time.Second)
 	}
 }
 
