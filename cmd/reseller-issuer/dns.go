@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/caa"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/propagation"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
+	"github.com/reseller-issuer/reseller-issuer/internal/order"
+)
+
+// resolvConf has the recursive name servers where no flag names any.
+const resolvConf = "/etc/resolv.conf"
+
+// dns looks things up as the flags say.
+type dns struct {
+	recursors         []string
+	authoritative     []string
+	authoritativePort uint16
+}
+
+func newDNS(c config) (dns, error) {
+	d := dns{authoritative: c.authoritativeServers, authoritativePort: c.authoritativePort}
+	var err error
+	if len(c.nameservers) > 0 {
+		d.recursors, err = resolver.ParseServers(c.nameservers)
+	} else {
+		d.recursors, err = resolver.FromFile(resolvConf)
+	}
+	if err != nil {
+		return dns{}, fmt.Errorf("recursive name servers: %w", err)
+	}
+	return d, nil
+}
+
+// observer looks for validation records, as an issuer wants it.
+func (d dns) observer(settings v1alpha1.Propagation) (order.Observer, error) {
+	recursors := settings.Nameservers
+	if len(recursors) == 0 {
+		recursors = d.recursors
+	}
+	return propagation.New(propagation.Config{
+		Mode: propagation.Mode(settings.Check), Recursors: recursors,
+		AuthoritativeServers: d.authoritative, AuthoritativePort: d.authoritativePort,
+	})
+}
+
+func (d dns) caa() *caa.Checker {
+	return caa.New(&resolver.Resolver{Client: &resolver.Client{}, Servers: d.recursors})
+}

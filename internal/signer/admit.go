@@ -1,0 +1,208 @@
+package signer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	issuerapi "github.com/cert-manager/issuer-lib/api/v1alpha1"
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/order"
+)
+
+// maxAttempts to write an order at which others write too. The status is written often,
+// so that one conflict is nothing unusual.
+const maxAttempts = 5
+
+// slot is where the order of a request is.
+type slot struct {
+	key         types.NamespacedName
+	orderKey    string
+	issuer      v1alpha1.IssuerReference
+	certificate string
+}
+
+// slotOf finds the order of a request by what it is for, never by anything that was stored
+// with the request.
+func (s *Signer) slotOf(r *request, issuer issuerapi.Issuer) (slot, error) {
+	ref, err := reference(issuer)
+	if err != nil {
+		return slot{}, err
+	}
+	namespace := r.object.GetNamespace()
+	if r.kind == v1alpha1.RequestKindCertificateSigningRequest {
+		namespace = s.Suppliers.ClusterResourceNamespace
+	}
+	at := slot{issuer: ref}
+	readable := r.csr.Subject.CommonName
+	if owner := r.owner(); owner != nil {
+		at.certificate, readable = owner.Name, owner.Name
+		at.orderKey = order.CertificateKey(namespace, ref, owner.Name)
+	} else {
+		if readable == "" && len(r.names) > 0 {
+			readable = r.names[0]
+		}
+		at.orderKey = order.NamesKey(namespace, ref, r.names)
+	}
+	at.key = types.NamespacedName{Namespace: namespace, Name: order.Name(readable, at.orderKey)}
+	return at, nil
+}
+
+// find reads the order past the cache; nil if there is none.
+func (s *Signer) find(ctx context.Context, at slot) (*v1alpha1.ResellerOrder, error) {
+	found := &v1alpha1.ResellerOrder{}
+	err := s.Reader.Get(ctx, at.key, found)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read ResellerOrder %s: %w", at.key, err)
+	case found.Spec.Key != at.orderKey:
+		return nil, fmt.Errorf("ResellerOrder %s has another spec.key: it was not made by this controller, delete it", at.key)
+	case !found.DeletionTimestamp.IsZero():
+		return nil, waiting("ResellerOrder %s is being deleted: a new one is made when it is gone", at.key)
+	}
+	return found, nil
+}
+
+// admit looks whether the request may be served at all and makes the order serve it.
+func (s *Signer) admit(ctx context.Context, r *request, at slot, issuer issuerapi.Issuer) (*v1alpha1.ResellerOrder, error) {
+	if !r.object.GetDeletionTimestamp().IsZero() {
+		return nil, waiting("this request is being deleted: nothing is ordered")
+	}
+	certificate, err := s.certificate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	supplier, err := s.Suppliers.Supplier(ctx, issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if err := permit(supplier, r, certificate != nil); err != nil {
+		return nil, err
+	}
+	wanted := r.copyFor(certificate)
+	for range maxAttempts {
+		var placed *v1alpha1.ResellerOrder
+		placed, err = s.place(ctx, at, wanted)
+		if err == nil {
+			return placed, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("ResellerOrder %s changes too fast: %w", at.key, err)
+}
+
+// permit is everything that can be said without a call.
+func permit(supplier *order.Supplier, r *request, owned bool) error {
+	if err := order.Suitable(supplier.Provider.Profile(), r.candidate()); err != nil {
+		return err
+	}
+	if err := order.Permits(supplier.Allowed, r.object.GetNamespace(), r.names); err != nil {
+		return err
+	}
+	if owned {
+		return nil
+	}
+	return order.PermitsBare(supplier.Spec.Purchase)
+}
+
+// place makes the order, or moves its request forward where that is right.
+func (s *Signer) place(ctx context.Context, at slot, wanted *v1alpha1.OrderRequest) (*v1alpha1.ResellerOrder, error) {
+	found, err := s.find(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return s.create(ctx, at, wanted)
+	}
+	current := found.Spec.Request
+	if current != nil && current.UID == wanted.UID {
+		return found, nil
+	}
+	if current != nil {
+		// Waiting before looking, so that no end of the other request is missed.
+		s.waiters.add(at.key, waiter{kind: wanted.Kind, key: requestKey(at.key.Namespace, wanted)})
+		if err := s.giveWay(ctx, found, wanted); err != nil {
+			return nil, err
+		}
+	}
+	found.Spec.Request = wanted
+	if err := s.Client.Update(ctx, found); err != nil {
+		return nil, fmt.Errorf("update ResellerOrder %s: %w", at.key, err)
+	}
+	return found, nil
+}
+
+// create makes an order without an owner, so that it outlives a Certificate which is
+// deleted and made again: it knows what was paid.
+func (s *Signer) create(ctx context.Context, at slot, wanted *v1alpha1.OrderRequest) (*v1alpha1.ResellerOrder, error) {
+	made := &v1alpha1.ResellerOrder{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: at.key.Namespace, Name: at.key.Name,
+			Labels: map[string]string{v1alpha1.LabelOrderKey: at.orderKey},
+		},
+		Spec: v1alpha1.ResellerOrderSpec{
+			IssuerRef: at.issuer, Key: at.orderKey, CertificateName: at.certificate, Request: wanted,
+		},
+	}
+	if err := s.Client.Create(ctx, made); err != nil {
+		return nil, fmt.Errorf("create ResellerOrder %s: %w", at.key, err)
+	}
+	return made, nil
+}
+
+// giveWay returns nil if the request that the order serves now is over, or belongs to the
+// same Certificate and is older: cert-manager has given that one up.
+func (s *Signer) giveWay(ctx context.Context, o *v1alpha1.ResellerOrder, wanted *v1alpha1.OrderRequest) error {
+	current := o.Spec.Request
+	live, err := s.live(ctx, o.Namespace, current)
+	if err != nil || !live {
+		return err
+	}
+	if current.CertificateUID == "" || current.CertificateUID != wanted.CertificateUID {
+		return waiting("behind %s %s, which is served first (ResellerOrder %s/%s)", current.Kind, current.Name, o.Namespace, o.Name)
+	}
+	if !younger(wanted, current) {
+		return waiting("behind %s %s, which is younger and took its place (ResellerOrder %s/%s)", current.Kind, current.Name, o.Namespace, o.Name)
+	}
+	return nil
+}
+
+// younger compares creation times, which have whole seconds, then UIDs, so that two
+// requests never take the order from each other in turns.
+func younger(a, b *v1alpha1.OrderRequest) bool {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(a.UID, b.UID)) > 0
+}
+
+// live reads past the cache whether a request still wants its certificate.
+func (s *Signer) live(ctx context.Context, namespace string, r *v1alpha1.OrderRequest) (bool, error) {
+	key := requestKey(namespace, r)
+	if r.Kind == v1alpha1.RequestKindCertificateSigningRequest {
+		csr := &certificatesv1.CertificateSigningRequest{}
+		if err := s.Reader.Get(ctx, key, csr); err != nil {
+			return false, ignoreNotFound(err, r)
+		}
+		return csr.UID == r.UID && order.StateOfCSR(csr) == order.RequestLive, nil
+	}
+	cr := &cmapi.CertificateRequest{}
+	if err := s.Reader.Get(ctx, key, cr); err != nil {
+		return false, ignoreNotFound(err, r)
+	}
+	return cr.UID == r.UID && order.StateOfRequest(cr) == order.RequestLive, nil
+}
+
+func ignoreNotFound(err error, r *v1alpha1.OrderRequest) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("read %s %s: %w", r.Kind, r.Name, err)
+}
