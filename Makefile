@@ -79,8 +79,9 @@ lint: ## Lint all modules.
 	@cd e2e && $(call tool,golangci-lint) run ./...
 
 .PHONY: generate
-generate: ## Make the CRDs and deep copies from the types.
+generate: ## Make CRDs, deep copies and the page of the flags.
 	@$(call tool,controller-gen) object crd paths=./api/... output:crd:dir=config/crd/bases
+	@go test -count=1 -run TestFlagsPage ./cmd/reseller-issuer -update >/dev/null
 
 .PHONY: verify
 verify: ## Fail if generated files or go.mod files are stale.

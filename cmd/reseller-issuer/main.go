@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+	// Root certificates for images that have none; those of the system come first.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 // version is set by the linker.
