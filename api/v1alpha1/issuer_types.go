@@ -135,6 +135,11 @@ type Organization struct {
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=32
 	Phone string `json:"phone"`
+	// RegistrationNumber is the number in the commercial register or at the chamber of
+	// commerce. Resello needs it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	RegistrationNumber string `json:"registrationNumber,omitempty"`
 }
 
 // Intermediates tells where missing intermediate certificates come from.

@@ -218,6 +218,10 @@ type Issuance struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=500
 	Challenges []OrderChallenge `json:"challenges,omitempty"`
+	// EnrolmentDue is true while the order is paid and the reseller waits for the second
+	// step that hands the CSR to the CA.
+	// +optional
+	EnrolmentDue bool `json:"enrolmentDue,omitempty"`
 	// PropagatedAt is when all records were seen on all servers.
 	// +optional
 	PropagatedAt *metav1.Time `json:"propagatedAt,omitempty"`

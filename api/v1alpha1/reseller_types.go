@@ -154,6 +154,7 @@ type CyberSSL struct {
 
 // ISPmanager is an account in a BILLmanager. The Secret has the keys "email" and
 // "password".
+// +kubebuilder:validation:XValidation:rule="has(self.addonID) == has(self.addonPrice)",message="addonID and addonPrice belong together"
 type ISPmanager struct {
 	ResellerAccess `json:",inline"`
 
@@ -162,6 +163,13 @@ type ISPmanager struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^[0-9]+$`
 	AddonID string `json:"addonID,omitempty"`
+
+	// AddonPrice is what one additional name costs for spec.term, in the currency of the
+	// price list, which doesn't tell it. Required with addonID; price limits rely on it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^[0-9]+(\.[0-9]{1,4})?$`
+	AddonPrice string `json:"addonPrice,omitempty"`
 }
 
 // AutoDNS is an account at InterNetX. The Secret has the keys "user" and "password".
@@ -178,7 +186,47 @@ type AutoDNS struct {
 	// once, created from spec.contacts.
 	// +optional
 	ContactIDs *AutoDNSContacts `json:"contactIDs,omitempty"`
+
+	// Software is the vendor's word for the web server.
+	// +optional
+	// +kubebuilder:default=APACHESSL
+	// +kubebuilder:validation:Enum=IIS4;IIS5;APACHE2;APACHESSL;PLESK;TOMCAT;NOT_SET
+	Software string `json:"software,omitempty"`
+
+	// Provisioning says who writes the DNS records of validation. InterNetX can do it in
+	// zones that are managed there, once SSL Manager is connected to AutoDNS.
+	// +optional
+	// +kubebuilder:default=Solvers
+	Provisioning AutoDNSProvisioning `json:"provisioning,omitempty"`
+
+	// MessageQueue says whether the account's messages may be read and confirmed to find
+	// lost orders. Consume is only for an account that nothing else polls.
+	// +optional
+	// +kubebuilder:default=Ignore
+	MessageQueue AutoDNSMessageQueue `json:"messageQueue,omitempty"`
 }
+
+// AutoDNSProvisioning says who writes DNS records.
+// +kubebuilder:validation:Enum=Solvers;InterNetX
+type AutoDNSProvisioning string
+
+// The values of AutoDNSProvisioning.
+const (
+	// ProvisioningSolvers leaves it to spec.dcv.solvers.
+	ProvisioningSolvers AutoDNSProvisioning = "Solvers"
+	// ProvisioningInterNetX lets the reseller write them.
+	ProvisioningInterNetX AutoDNSProvisioning = "InterNetX"
+)
+
+// AutoDNSMessageQueue says what to do with the account's messages.
+// +kubebuilder:validation:Enum=Ignore;Consume
+type AutoDNSMessageQueue string
+
+// The values of AutoDNSMessageQueue.
+const (
+	MessageQueueIgnore  AutoDNSMessageQueue = "Ignore"
+	MessageQueueConsume AutoDNSMessageQueue = "Consume"
+)
 
 // AutoDNSContacts are ids of SSL contacts that exist.
 type AutoDNSContacts struct {

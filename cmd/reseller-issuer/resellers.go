@@ -10,11 +10,17 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/autodns"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/cyberssl"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/ispmanager"
 )
 
 // vendorEndpoints are the live and sandbox APIs of all resellers.
-var vendorEndpoints = []string{cyberssl.LiveEndpoint, cyberssl.SandboxEndpoint}
+var vendorEndpoints = []string{
+	cyberssl.LiveEndpoint, cyberssl.SandboxEndpoint,
+	autodns.LiveEndpoint, autodns.DemoEndpoint,
+	ispmanager.LiveEndpoint, ispmanager.LiveRussianEndpoint,
+}
 
 // connection is what all resellers share.
 type connection struct {
@@ -26,7 +32,9 @@ type connection struct {
 // resellers are those that this build knows, by name.
 func (c connection) resellers() map[string]order.Driver {
 	return map[string]order.Driver{
-		cyberssl.Name: {Access: cyberSSLAccess, New: c.cyberSSL},
+		cyberssl.Name:   {Access: cyberSSLAccess, New: c.cyberSSL},
+		autodns.Name:    c.autoDNSDriver(),
+		ispmanager.Name: {Access: ispManagerAccess, New: c.ispManager},
 	}
 }
 

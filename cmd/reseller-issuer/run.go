@@ -79,6 +79,7 @@ func newManager(restConfig *rest.Config, c config) (ctrl.Manager, error) {
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   cacheOptions(c),
+		NewClient:               signer.NewClient,
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Metrics:                 metricsserver.Options{BindAddress: c.metricsAddress},
 		HealthProbeBindAddress:  c.healthAddress,

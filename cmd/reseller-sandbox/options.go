@@ -26,7 +26,9 @@ type options struct {
 	validationInterval, dcvReuse, tokenTTL      time.Duration
 	aiaURL                                      string
 
-	cyberssl sandbox.CyberSSLOptions
+	cyberssl   sandbox.CyberSSLOptions
+	autodns    sandbox.AutoDNSOptions
+	ispmanager sandbox.ISPmanagerOptions
 }
 
 // The values of --validation.
@@ -35,11 +37,22 @@ const (
 	validationSkip = "skip"
 )
 
+// usage says where the APIs are and how to log in to them.
+const usage = `Usage: reseller-sandbox [flags]
+
+Simulated resellers on one engine, each under a path of its own:
+  /cyberssl/v1/          CyberSSL; apikey is --api-key
+  /autodns/v1/           AutoDNS; user is --account, password is --api-key, context 9
+  /ispmanager/billmgr    ISPmanager; authinfo is --account:--api-key
+
+`
+
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	flags := pflag.NewFlagSet("reseller-sandbox", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.SortFlags = false
+	flags.Usage = func() { _, _ = fmt.Fprint(stderr, usage+flags.FlagUsages()) } // there is nobody to tell
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8081", "address of the resellers' APIs")
 	flags.StringVar(&o.adminListen, "admin-listen", "", "address of the admin API; by default it is served with the resellers' APIs under /admin/")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a certificate of the sandbox's own CA")
@@ -63,6 +76,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.aiaURL, "aia-url", "", "address of the intermediate to put into certificates; the sandbox serves it at "+sandbox.IntermediatePath)
 	flags.BoolVar(&o.cyberssl.WrapStatus, "cyberssl-wrap-status", false, `CyberSSL: wrap the reply of order_status in "order"`)
 	flags.BoolVar(&o.cyberssl.TermDates, "cyberssl-term-dates", false, "CyberSSL: let valid_from and valid_till tell the paid term")
+	flags.IntVar(&o.autodns.PerSecond, "autodns-requests-per-second", 3, "AutoDNS: how many requests are taken in a second; 0 is no limit")
+	flags.BoolVar(&o.autodns.OldPaths, "autodns-old-paths", false, "AutoDNS: serve prepareOrder under the path of the vendor's guide only")
+	flags.BoolVar(&o.autodns.History, "autodns-history", false, "AutoDNS: tell jobs that ended in the history only")
+	flags.BoolVar(&o.autodns.NoPayable, "autodns-no-payable", false, `AutoDNS: let "expire" tell the end of the paid term`)
+	flags.BoolVar(&o.ispmanager.Wrapped, "ispmanager-wrapped", false, "ISPmanager: answer in the shape of out=json whatever is asked for")
+	flags.BoolVar(&o.ispmanager.ListStatus, "ispmanager-list-status", false, "ISPmanager: tell the states of an order in the list only")
+	flags.BoolVar(&o.ispmanager.ZIP, "ispmanager-zip", false, "ISPmanager: deliver certificates in a ZIP archive")
+	flags.BoolVar(&o.ispmanager.PKCS7, "ispmanager-pkcs7", false, "ISPmanager: deliver certificates as PKCS#7")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -103,7 +103,11 @@ func (s *service) tick(ctx context.Context) {
 
 // endpoints opens the listeners: one for everything, or two.
 func (s *service) endpoints(ctx context.Context) ([]endpoint, error) {
-	protocols := sandbox.NewServer(s.engine, s.log, sandbox.NewCyberSSL(s.engine, s.opts.cyberssl))
+	protocols := sandbox.NewServer(s.engine, s.log,
+		sandbox.NewCyberSSL(s.engine, s.opts.cyberssl),
+		sandbox.NewAutoDNS(s.engine, s.opts.autodns),
+		sandbox.NewISPmanager(s.engine, s.opts.ispmanager),
+	)
 	admin := sandbox.AdminHandler(s.engine, s.log)
 	mux := http.NewServeMux()
 	mux.Handle("/", protocols)

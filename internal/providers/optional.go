@@ -20,6 +20,12 @@ type Enroller interface {
 	Enrol(ctx context.Context, intent *Intent, ids IDs, request Request) (Placed, error)
 }
 
+// Examiner tells a person, in one sentence, what is known of a call that Find can't settle,
+// for example whether the balance fell. It only reads; an empty sentence means nothing.
+type Examiner interface {
+	Examine(ctx context.Context, trace Trace) (string, error)
+}
+
 // Validator asks the CA to look at the published challenges now. It may be repeated;
 // the order engine spaces the calls.
 type Validator interface {

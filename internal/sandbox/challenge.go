@@ -4,7 +4,6 @@ import (
 	"crypto/md5" //nolint:gosec // the CA's own scheme: a label, not a protection
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -63,19 +62,46 @@ func (t token) challenge(product Product, name string) Challenge {
 	if product.TXT {
 		challenge.RecordName, challenge.RecordType = "_dnsauth."+base+".", "TXT"
 		challenge.RecordValue = t.sha256[:32] + t.unique
+		if product.TXTAtName {
+			challenge.RecordName = base + "."
+		}
 	} else {
 		challenge.RecordName, challenge.RecordType = "_"+t.md5+"."+base+".", "CNAME"
-		challenge.RecordValue = fmt.Sprintf("%s.%s.%s.sectigo.com.", t.sha256[:32], t.sha256[32:], t.unique)
+		challenge.RecordValue = strings.Join(t.parts(t.sha256[:32], t.sha256[32:]), ".") + ".sectigo.com."
 	}
 	if !isWildcard(name) {
 		challenge.FileName = t.md5 + ".txt"
 		challenge.FilePath = "/.well-known/pki-validation/" + challenge.FileName
-		challenge.FileBody = t.sha256 + "\nsectigo.com\n" + t.unique
+		challenge.FileBody = strings.Join(t.parts(t.sha256, "sectigo.com"), "\n")
+	}
+	if product.Certum {
+		challenge.certum(t)
 	}
 	for _, local := range approvers {
 		challenge.Emails = append(challenge.Emails, local+"@"+base)
 	}
 	return challenge
+}
+
+// parts adds the unique value, which a plain token lacks.
+func (t token) parts(parts ...string) []string {
+	if t.unique != "" {
+		parts = append(parts, t.unique)
+	}
+	return parts
+}
+
+// certum turns the record and file into Certum's: one random code of 63 digits, as TXT
+// record at the name itself, or in the file certum.txt.
+func (c *Challenge) certum(t token) {
+	sum := sha256.Sum256([]byte(t.md5 + t.unique))
+	code := hex.EncodeToString(sum[:])[:63]
+	c.RecordName, c.RecordType, c.RecordValue = baseName(c.Name)+".", "TXT", code
+	if c.FileName != "" {
+		c.FileName = "certum.txt"
+		c.FilePath = "/.well-known/pki-validation/" + c.FileName
+		c.FileBody = code + "-certum.pl"
+	}
 }
 
 // chooseMethod checks that a product validates name by method and, for e-mail,

@@ -1,8 +1,8 @@
 // Package sandbox is a simulated SSL reseller: orders, money, validation and a
 // throw-away CA whose certificates nobody trusts. It sells nothing and buys nothing.
 //
-// An Engine is the reseller without a wire protocol, a Protocol (CyberSSL) is one
-// vendor's API on top of it, and a Server serves protocols over HTTP with the faults
+// An Engine is the reseller without a wire protocol, a Protocol (CyberSSL, AutoDNS,
+// ISPmanager, …) is one vendor's API on top of it, and a Server serves protocols over HTTP with the faults
 // that tests inject. Server.RoundTripper serves them inside one process. Time and
 // randomness are injected through Config, so a simulated year takes no time;
 // call Engine.Tick to let the CA look at published records and files.
@@ -13,10 +13,16 @@
 // same critical section: a test that counts lines knows what was bought. A leaf
 // never outlives the paid term. Reissues are free and leave older certificates valid.
 //
+// # Logging in
+//
+// An Account has a Name and a Key, DefaultAccount and DefaultAPIKey unless configured. At
+// CyberSSL the key is the apikey; at AutoDNS they are user and password of HTTP Basic,
+// with the header X-Domainrobot-Context: 9; at ISPmanager authinfo is NAME:KEY.
+//
 // # Admin API
 //
 // AdminHandler answers JSON under /admin/. Errors are {"error": TEXT} with status
-// 400, 404 or 409.
+// 400, 404 or 409. ID is the number of an order, or of one of its jobs.
 //
 //	GET    /admin/healthz                  {"ok":true,…}
 //	GET    /admin/ledger?kind=&account=    list of Entry, oldest first; kind may be repeated

@@ -124,6 +124,7 @@ type Engine struct {
 	orders    map[string]*Order
 	sequence  []string // order ids in the order of placing
 	lastOrder int
+	lastJob   int
 	ledger    []Entry
 	sessions  map[string]session
 	validated map[string]time.Time // account and name
@@ -135,8 +136,11 @@ type session struct {
 	expires time.Time
 }
 
-// firstOrder is one below the first order number.
-const firstOrder = 100_000
+// firstOrder and firstJob are one below the first numbers.
+const (
+	firstOrder = 100_000
+	firstJob   = 9_000_000
+)
 
 // New makes a reseller without orders.
 func New(cfg Config) (*Engine, error) {
@@ -144,7 +148,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, lastOrder: firstOrder}
+	e := &Engine{cfg: cfg, lastOrder: firstOrder, lastJob: firstJob}
 	e.Reset()
 	return e, nil
 }
@@ -255,4 +259,9 @@ func (e *Engine) ExpireTokens() {
 func (e *Engine) nextOrderID() string {
 	e.lastOrder++
 	return strconv.Itoa(e.lastOrder)
+}
+
+func (e *Engine) nextJob() string {
+	e.lastJob++
+	return strconv.Itoa(e.lastJob)
 }

@@ -70,6 +70,8 @@ func (e *Engine) record(kind EntryKind, o *Order, amount Cents) {
 	}
 	if current := o.Current(); current != nil {
 		entry.Names, entry.CSRDigest = slices.Clone(current.Names), current.Digest
+	} else if o.Reserved != "" {
+		entry.Names = []string{o.Reserved}
 	}
 	e.ledger = append(e.ledger, entry)
 	e.accounts[o.Account].Balance -= amount

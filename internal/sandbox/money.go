@@ -22,9 +22,9 @@ func ParseCents(text string) (Cents, error) {
 		return 0, fmt.Errorf("sandbox: amount %q is not a decimal number", text)
 	}
 	if negative {
-		return -Cents(number), nil //nolint:gosec // 62 bits were asked for
+		return -Cents(number), nil
 	}
-	return Cents(number), nil //nolint:gosec // 62 bits were asked for
+	return Cents(number), nil
 }
 
 // String is the amount with two decimals.

@@ -55,17 +55,25 @@ type Order struct {
 	// Issuances are the first issue and each reissue, oldest first. The last one is
 	// the current one; an unconfigured order has none.
 	Issuances []*Issuance `json:"issuances"`
+	// Reserved is the name for which an order was sold without a CSR.
+	Reserved string `json:"reserved,omitempty"`
 	// ReplacedBy is the order number that a reissue moved to.
 	ReplacedBy string `json:"replacedBy,omitempty"`
 
 	// hideReissue shows the order as issued, with its old certificate, until a
 	// reissue is done.
 	hideReissue bool
+	// awaiting is what faults have in store for a reserved order.
+	awaiting orderFaults
 }
 
 // Issuance is one run from CSR to certificate.
 type Issuance struct {
-	Reissue     bool      `json:"reissue"`
+	Reissue bool `json:"reissue"`
+	// Job is a number of its own, for vendors that work orders off by jobs.
+	Job string `json:"job"`
+	// Reference is the client's, where the vendor takes one.
+	Reference   string    `json:"reference,omitempty"`
 	CSR         string    `json:"csr"`
 	Digest      string    `json:"csrDigest"`
 	RequestedAt time.Time `json:"requestedAt"`
@@ -134,12 +142,13 @@ func (o *Order) Certificate() *Certificate {
 	return nil
 }
 
-// CommonName is the main name of the order, empty for an unconfigured one.
+// CommonName is the main name of the order; that of an unconfigured one is what it was
+// reserved for, or empty.
 func (o *Order) CommonName() string {
 	if current := o.Current(); current != nil {
 		return current.Names[0]
 	}
-	return ""
+	return o.Reserved
 }
 
 // Domain finds the validation of a name in the current issuance.

@@ -27,6 +27,17 @@ type Supply struct {
 	Method Method
 	// Emails are approver addresses, one for every name, for MethodEmail.
 	Emails []string
+	// Reference is the client's, where the vendor takes one.
+	Reference string
+	// Salt makes the challenges others than those of the same CSR with another salt,
+	// for vendors that make new ones at each preparation.
+	Salt string
+	// Plain leaves the unique value out of the challenges, so that they can be computed
+	// from the CSR.
+	Plain bool
+	// Replaces makes the certificate in use invalid at once, for vendors whose reissue
+	// does that.
+	Replaces bool
 }
 
 // plan is a checked Supply.
@@ -46,7 +57,10 @@ func (e *Engine) plan(account string, product Product, supply Supply, room int) 
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{csr: csr, names: names, token: newToken(account, csr, "")}
+	p := plan{csr: csr, names: names, token: newToken(account, csr, supply.Salt)}
+	if supply.Plain {
+		p.token.unique = ""
+	}
 	for _, name := range names {
 		challenge := p.token.challenge(product, name)
 		email, err := chooseMethod(product, challenge, supply.Method, supply.Emails)
@@ -69,7 +83,12 @@ func (p *plan) renewToken(account string, product Product, salt string) {
 // Check tells what an order with this supply would be, without any effect: the CSR,
 // all names and their challenges. An empty product means any product.
 func (e *Engine) Check(account, product, csrPEM string, further []string) (CSR, []Challenge, error) {
-	csr, err := ParseCSR(csrPEM)
+	return e.Prepare(account, product, Supply{CSR: csrPEM, Names: further})
+}
+
+// Prepare is Check with the salt of a supply; its method isn't looked at.
+func (e *Engine) Prepare(account, product string, supply Supply) (CSR, []Challenge, error) {
+	csr, err := ParseCSR(supply.CSR)
 	if err != nil {
 		return CSR{}, nil, err
 	}
@@ -81,11 +100,11 @@ func (e *Engine) Check(account, product, csrPEM string, further []string) (CSR, 
 			return CSR{}, nil, err
 		}
 	}
-	names, err := namesFor(article, csr, further, article.MaxNames)
+	names, err := namesFor(article, csr, supply.Names, article.MaxNames)
 	if err != nil {
 		return CSR{}, nil, err
 	}
-	t := newToken(account, csr, "")
+	t := newToken(account, csr, supply.Salt)
 	var challenges []Challenge
 	for _, name := range names {
 		challenges = append(challenges, t.challenge(article, name))
@@ -129,7 +148,7 @@ func (e *Engine) Place(request OrderRequest) (*Order, error) {
 		Price:     price, Currency: account.Currency, Room: max(len(p.names), 1+product.IncludedNames),
 		Contacts: request.Contacts, Attributes: request.Attributes,
 	}
-	e.start(o, p, false, faults, now)
+	e.start(o, p, request.Supply, false, faults)
 	e.keep(o)
 	kind := EntryPurchase
 	if request.Renewal {
@@ -149,7 +168,8 @@ func (e *Engine) keep(o *Order) {
 }
 
 // start adds an issuance and makes it the current one.
-func (e *Engine) start(o *Order, p plan, reissue bool, faults orderFaults, now time.Time) {
+func (e *Engine) start(o *Order, p plan, supply Supply, reissue bool, faults orderFaults) {
+	now := e.cfg.Now()
 	for _, domain := range p.domains {
 		domain.nextCheck = now
 		if at, ok := e.validated[validationKey(o.Account, domain.Name)]; ok && now.Sub(at) < e.cfg.DCVReuse {
@@ -157,7 +177,7 @@ func (e *Engine) start(o *Order, p plan, reissue bool, faults orderFaults, now t
 		}
 	}
 	o.Issuances = append(o.Issuances, &Issuance{
-		Reissue: reissue, CSR: p.csr.PEM, Digest: p.csr.Digest(), RequestedAt: now,
+		Reissue: reissue, Job: e.nextJob(), Reference: supply.Reference, CSR: p.csr.PEM, Digest: p.csr.Digest(), RequestedAt: now,
 		Names: p.names, Domains: p.domains, parsed: p.csr, token: p.token,
 		fate: fate{end: faults.end, slow: faults.slow},
 	})
@@ -167,7 +187,7 @@ func (e *Engine) start(o *Order, p plan, reissue bool, faults orderFaults, now t
 // Activate gives an unconfigured order its CSR: the second step of resellers that
 // sell first and configure later. It is free.
 func (e *Engine) Activate(account, id string, supply Supply) (*Order, error) {
-	return e.change(account, id, func(o *Order, product Product, now time.Time) error {
+	return e.change(account, id, func(o *Order, product Product, _ time.Time) error {
 		if o.State != StateUnconfigured {
 			return refuse(ErrState, "order %s is configured already", id)
 		}
@@ -175,14 +195,20 @@ func (e *Engine) Activate(account, id string, supply Supply) (*Order, error) {
 		if err != nil {
 			return err
 		}
-		e.start(o, p, false, orderFaults{}, now)
+		if o.Reserved != "" && p.names[0] != o.Reserved {
+			return refuse(ErrNames, "order %s is for %q, the CSR for %q", id, o.Reserved, p.names[0])
+		}
+		if o.awaiting.freshToken {
+			p.renewToken(account, product, id)
+		}
+		e.start(o, p, supply, false, o.awaiting)
 		e.record(EntryEnrol, o, 0)
 		return nil
 	})
 }
 
 // Reissue starts a new issuance under a paid order that is issued. It is free, needs new
-// validation and keeps the old certificate valid. The order returned has another number
+// validation and keeps the old certificate valid unless the supply says otherwise. The order returned has another number
 // when a fault says so.
 func (e *Engine) Reissue(account, id string, supply Supply) (*Order, error) {
 	var moved *Order
@@ -195,13 +221,16 @@ func (e *Engine) Reissue(account, id string, supply Supply) (*Order, error) {
 			return err
 		}
 		faults := e.takeReissueFaults(p.names[0])
+		if certificate := o.Certificate(); supply.Replaces && certificate != nil {
+			certificate.RevokedAt = now
+		}
 		target := o
 		if faults.newOrderID {
 			target = e.split(o, now)
 			moved = target
 		}
 		target.hideReissue = faults.hideReissue
-		e.start(target, p, true, faults, now)
+		e.start(target, p, supply, true, faults)
 		e.record(EntryReissue, target, 0)
 		e.advance(target, now)
 		return nil
@@ -266,9 +295,15 @@ func (e *Engine) change(account, id string, apply func(*Order, Product, time.Tim
 	return o.shown(), nil
 }
 
-// find returns the live order; an empty account means any.
+// find returns the live order; an empty account means any, and then the number of a job or
+// a vendor's identifier finds its order too.
 func (e *Engine) find(account, id string, now time.Time) (*Order, error) {
 	o, ok := e.orders[id]
+	if !ok && account == "" {
+		if o, ok = e.orderOfJob(id); !ok {
+			o, ok = e.orders[reselloNumber(id)]
+		}
+	}
 	if !ok || account != "" && o.Account != account {
 		return nil, refuse(ErrNotFound, "there is no order %q", id)
 	}

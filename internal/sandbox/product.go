@@ -36,6 +36,10 @@ type Product struct {
 	Methods        []Method `json:"methods"`
 	// TXT is true when DNS validation wants a TXT record instead of a CNAME.
 	TXT bool `json:"txt"`
+	// TXTAtName is true when that TXT record stands at the name itself.
+	TXTAtName bool `json:"txtAtName,omitempty"`
+	// Certum is true when the CA is Certum, whose record and file hold a random code.
+	Certum bool `json:"certum,omitempty"`
 	// Wildcard allows wildcard names. A single-name product that allows them wants
 	// its common name to be one.
 	Wildcard bool `json:"wildcard"`
@@ -100,6 +104,22 @@ func DefaultProducts() []Product {
 		{
 			ID: "22", Name: "RapidSSL Standard", Brand: "digicert", Validation: "dv", Prices: []Cents{900, 1700},
 			Methods: all, TXT: true, MaxNames: 1, WWWIncluded: true, Keys: []KeyType{KeyRSA}, Warranty: 10000,
+		},
+		{
+			ID: "23", Name: "GlobalSign DomainSSL", Brand: "globalsign", Validation: "dv", Prices: []Cents{15000, 28000},
+			ExtraNamePrice: 9000, Methods: all, TXT: true, TXTAtName: true, MaxNames: 100, Keys: keys, Warranty: 10000,
+		},
+		{
+			ID: "24", Name: "GeoTrust QuickSSL Premium", Brand: "digicert", Validation: "dv", Prices: []Cents{4900, 9000},
+			Methods: all, TXT: true, TXTAtName: true, MaxNames: 1, WWWIncluded: true, Keys: keys, Warranty: 500000,
+		},
+		{
+			ID: "25", Name: "Certum Commercial SSL", Brand: "certum", Validation: "dv", Prices: []Cents{2500},
+			Methods: []Method{MethodDNS, MethodHTTP}, TXT: true, TXTAtName: true, Certum: true, MaxNames: 1, WWWIncluded: true, Keys: keys, Warranty: 200000,
+		},
+		{
+			ID: "26", Name: "Certum Commercial SSL Wildcard", Brand: "certum", Validation: "dv", Prices: []Cents{9900},
+			Methods: []Method{MethodDNS}, TXT: true, TXTAtName: true, Certum: true, Wildcard: true, MaxNames: 1, WWWIncluded: true, Keys: keys, Warranty: 200000,
 		},
 	}
 }

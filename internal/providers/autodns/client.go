@@ -19,7 +19,8 @@ import (
 type operation struct {
 	// name goes into errors.
 	name, verb, path string
-	// task is the vendor's number of the operation, in the codes of its answers.
+	// task is the vendor's number of the operation, where a refusal of this very task says
+	// that what was asked for can't be done as it is.
 	task string
 	// field is what to change when the vendor refuses for an unknown reason.
 	field string
@@ -28,10 +29,10 @@ type operation struct {
 // The routes are those of the OpenAPI file; that of opOldPrepare is the guide's.
 var (
 	opHello          = operation{name: "check login", verb: http.MethodGet, path: "hello"}
-	opAccount        = operation{name: "balance", verb: http.MethodGet, path: "account", task: "0984"}
+	opAccount        = operation{name: "balance", verb: http.MethodGet, path: "account"}
 	opPrepare        = operation{name: "prepare", verb: http.MethodPost, path: "certificate/_prepareOrder", task: "400110"}
 	opOldPrepare     = operation{name: "prepare", verb: http.MethodPost, path: "certificate/prepareOrder", task: "400110"}
-	opFindContact    = operation{name: "find contact", verb: http.MethodPost, path: "sslcontact/_search", task: "400205"}
+	opFindContact    = operation{name: "find contact", verb: http.MethodPost, path: "sslcontact/_search"}
 	opReadContact    = operation{name: "check contact", verb: http.MethodGet, path: "sslcontact/{id}", task: "400204", field: fieldReseller + "contactIDs"}
 	opCreateContact  = operation{name: "create contact", verb: http.MethodPost, path: "sslcontact", task: "400201", field: "spec.contacts"}
 	opBuy            = operation{name: "buy", verb: http.MethodPost, path: "certificate", task: "400101"}
@@ -39,16 +40,16 @@ var (
 	opRenew          = operation{name: "renew", verb: http.MethodPut, path: "certificate/{id}/_renew", task: "400106"}
 	opDelete         = operation{name: "delete", verb: http.MethodDelete, path: "certificate/{id}", task: "400103"}
 	opRevoke         = operation{name: "revoke", verb: http.MethodPost, path: "certificate/{id}/_revoke", task: "4001031"}
-	opCertificate    = operation{name: "certificate", verb: http.MethodGet, path: "certificate/{id}", task: "400104"}
-	opCertificates   = operation{name: "find certificate", verb: http.MethodPost, path: "certificate/_search", task: "400105"}
+	opCertificate    = operation{name: "certificate", verb: http.MethodGet, path: "certificate/{id}"}
+	opCertificates   = operation{name: "find certificate", verb: http.MethodPost, path: "certificate/_search"}
 	opJob            = operation{name: "order", verb: http.MethodGet, path: "job/{id}"}
 	opPastJob        = operation{name: "order", verb: http.MethodGet, path: "job/history/{id}"}
-	opJobs           = operation{name: "find order", verb: http.MethodPost, path: "job/_search", task: "300115"}
+	opJobs           = operation{name: "find order", verb: http.MethodPost, path: "job/_search"}
 	opPastJobs       = operation{name: "find order", verb: http.MethodPost, path: "job/history/_search"}
 	opCancel         = operation{name: "cancel", verb: http.MethodPut, path: "job/{id}/_cancel", task: "300121"}
 	opResend         = operation{name: "resend e-mail", verb: http.MethodPut, path: "job/{id}/_resendApproverEmail"}
-	opPoll           = operation{name: "poll", verb: http.MethodGet, path: "poll", task: "0905"}
-	opConfirmMessage = operation{name: "confirm message", verb: http.MethodPut, path: "poll/{id}", task: "0906"}
+	opPoll           = operation{name: "poll", verb: http.MethodGet, path: "poll"}
+	opConfirmMessage = operation{name: "confirm message", verb: http.MethodPut, path: "poll/{id}"}
 )
 
 // userAgent is mandatory for the vendor.

@@ -94,8 +94,8 @@ type Provider struct {
 	account  providers.Account
 	profile  providers.Profile
 	client   *client
-	contacts *contactBook
-	probed   *once
+	contacts *memo[ContactIDs]
+	probed   *memo[struct{}]
 	inbox    *inbox
 }
 
@@ -132,8 +132,8 @@ func New(config Config) (*Provider, error) {
 		},
 		profile:  profile(config.Product),
 		client:   newClient(config, base),
-		contacts: newContactBook(),
-		probed:   newOnce(),
+		contacts: newMemo[ContactIDs](),
+		probed:   newMemo[struct{}](),
 		inbox:    newInbox(),
 	}, nil
 }

@@ -10,5 +10,5 @@
 // An order is a job, and the certificate gets a number of its own when the job has
 // succeeded: that is why an order here has two identifiers. What to publish is told
 // by _prepareOrder before anything is paid, and sent back unchanged with the order.
-// A lost order is found among the jobs of its name by its CSR or its token.
+// A lost order is found among the jobs of its name by its CSR.
 package autodns

@@ -75,14 +75,15 @@ func unexpected(call providers.Call, response providers.Response) *providers.Err
 // that only exist after an N: so a client error with that code is a refusal without
 // effect, whatever the reasons. Anything else leaves a call with an effect open.
 func (c *client) refusal(op operation, call providers.Call, status int, outer envelope) error {
-	said := &refusal{code: call.Redactor.Text(outer.code())}
-	for _, reason := range codes(outer.Messages) {
-		said.reasons = append(said.reasons, call.Redactor.Text(reason))
+	reasons := codes(outer.Messages)
+	said := &refusal{code: short(call.Redactor.Text(outer.code()))}
+	for _, reason := range reasons[:min(len(reasons), maxReasons)] {
+		said.reasons = append(said.reasons, short(call.Redactor.Text(reason)))
 	}
 	if len(outer.Messages) > 0 {
 		said.said = call.Redactor.Text(string(outer.Messages[0].Text))
 	}
-	meaning, known := c.judge(codes(outer.Messages))
+	meaning, known := c.judge(reasons)
 	own := op.task != "" && outer.code() == "E"+op.task && status < http.StatusInternalServerError
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -101,6 +102,14 @@ func (c *client) refusal(op operation, call providers.Call, status int, outer en
 	e.Field = meaning.field
 	return e
 }
+
+// maxReasons and maxCode bound what a message tells of an answer.
+const (
+	maxReasons = 3
+	maxCode    = 16
+)
+
+func short(code string) string { return strings.ToValidUTF8(code[:min(len(code), maxCode)], "") }
 
 // judge finds the meaning of the first known code. At the vendor's own hosts the codes of
 // the simulation mean nothing.
@@ -132,3 +141,6 @@ func invalid(operation, field, message string) *providers.Error {
 	e.Field = field
 	return e
 }
+
+// isNoRoute reports whether the API doesn't know the path.
+func isNoRoute(err error) bool { return errors.Is(err, errNoRoute) }
