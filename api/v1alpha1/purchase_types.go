@@ -114,6 +114,10 @@ type PurchaseOperation struct {
 	// Kind of the call.
 	// +required
 	Kind OperationKind `json:"kind"`
+	// Reference is the client reference that was sent, where the reseller's API has one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reference string `json:"reference,omitempty"`
 	// CSR that was sent, if any.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536

@@ -10,7 +10,9 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/autodns"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/connectreseller"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/ispmanager"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/resello"
 )
 
 // driverCase is a reseller's section of an issuer, complete with its Secret.
@@ -59,8 +61,46 @@ func driverCases() []driverCase {
 			account:     providers.Account{Reseller: "ispmanager", Endpoint: ispmanager.LiveEndpoint, Name: "shop@example.com"},
 			live:        []string{ispmanager.LiveEndpoint, "https://api-eu.ispmanager.com"},
 		},
+		connectResellerCase(product),
+		reselloCase(product),
 	}
 }
+
+func connectResellerCase(product v1alpha1.ResellerAccess) driverCase {
+	const hex = "00112233445566778899aabbccddeeff\n"
+	return driverCase{
+		name: connectreseller.Name,
+		spec: func() *v1alpha1.ResellerIssuerSpec {
+			return &v1alpha1.ResellerIssuerSpec{Reseller: v1alpha1.Reseller{ConnectReseller: &v1alpha1.ConnectReseller{
+				ResellerAccess: product, ResellerID: 26, CustomerID: 129, BusinessCategory: "Business Entity",
+			}}}
+		},
+		access:      func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.ConnectReseller.ResellerAccess },
+		credentials: map[string]string{"apiKey": "key\n", "passphrase": "pass phrase\n", "salt": hex, "iv": hex},
+		account:     providers.Account{Reseller: "connectreseller", Endpoint: connectreseller.LiveEndpoint, Name: "26"},
+		live:        []string{connectreseller.LiveEndpoint},
+	}
+}
+
+func reselloCase(product v1alpha1.ResellerAccess) driverCase {
+	product.Product.ID = testPlan
+	return driverCase{
+		name: resello.Name,
+		spec: func() *v1alpha1.ResellerIssuerSpec {
+			return &v1alpha1.ResellerIssuerSpec{
+				Contacts: testContacts(), Term: v1alpha1.Term{Months: 12},
+				Reseller: v1alpha1.Reseller{Resello: &v1alpha1.Resello{ResellerAccess: product, ComputedCNAME: v1alpha1.Supported}},
+			}
+		},
+		access:      func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.Resello.ResellerAccess },
+		credentials: map[string]string{"username": "shop\n", "apiKey": " key\n"},
+		account:     providers.Account{Reseller: "resello", Endpoint: resello.LiveEndpoint, Name: "shop"},
+		live:        []string{resello.LiveEndpoint},
+	}
+}
+
+// testPlan is the plan of the sample on Resello's API page.
+const testPlan = "3f7830c3-3fa4-404d-908f-35daaa1cd17b"
 
 func TestDrivers(t *testing.T) {
 	t.Parallel()
@@ -82,7 +122,7 @@ func TestDrivers(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, test.account, provider.Account())
 				profile := provider.Profile()
-				assert.Equal(t, "99", profile.Product)
+				assert.Equal(t, access.Product.ID, profile.Product)
 				assert.True(t, profile.Wildcard)
 				assert.Empty(t, profile.Curves)
 				assert.Equal(t, 7, profile.MaxNames)
@@ -100,6 +140,34 @@ func TestDrivers(t *testing.T) {
 				secret[key] = value
 			}
 		})
+	}
+}
+
+func TestReselloContacts(t *testing.T) {
+	t.Parallel()
+	all := testContacts()
+	all.Organization.Division, all.Organization.RegistrationNumber = "IT", "12345678"
+	assert.Equal(t, resello.Contacts{
+		FirstName: "A", LastName: "B", Phone: "+49-123-12345",
+		Organization: &resello.Organization{
+			Name: "O", Department: "IT", Address: "Road 1", PostalCode: "1", City: "Town", RegistrationNumber: "12345678",
+		},
+	}, reselloContacts(&all))
+	assert.Nil(t, reselloContacts(&v1alpha1.Contacts{}).Organization)
+}
+
+// TestReselloComputes: only with the issuer's word are records known before paying.
+func TestReselloComputes(t *testing.T) {
+	t.Parallel()
+	c := connection{http: providers.NewHTTPClient(providers.Options{}), allowed: endpoints{prefixes: vendorEndpoints}, now: time.Now}
+	secret := map[string][]byte{"username": []byte("shop"), "apiKey": []byte("key")}
+	for support, want := range map[v1alpha1.Support]bool{v1alpha1.Supported: true, v1alpha1.Unsupported: false, "": false} {
+		spec := reselloCase(v1alpha1.ResellerAccess{}).spec()
+		spec.Reseller.Resello.ComputedCNAME = support
+		provider, err := c.resello(spec, secret)
+		require.NoError(t, err)
+		_, prepares := provider.(providers.Preparer)
+		assert.Equal(t, want, prepares)
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/autodns"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/connectreseller"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/cyberssl"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/ispmanager"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/resello"
 )
 
 // vendorEndpoints are the live and sandbox APIs of all resellers.
@@ -20,6 +22,7 @@ var vendorEndpoints = []string{
 	cyberssl.LiveEndpoint, cyberssl.SandboxEndpoint,
 	autodns.LiveEndpoint, autodns.DemoEndpoint,
 	ispmanager.LiveEndpoint, ispmanager.LiveRussianEndpoint,
+	connectreseller.LiveEndpoint, resello.LiveEndpoint,
 }
 
 // connection is what all resellers share.
@@ -32,9 +35,11 @@ type connection struct {
 // resellers are those that this build knows, by name.
 func (c connection) resellers() map[string]order.Driver {
 	return map[string]order.Driver{
-		cyberssl.Name:   {Access: cyberSSLAccess, New: c.cyberSSL},
-		autodns.Name:    c.autoDNSDriver(),
-		ispmanager.Name: {Access: ispManagerAccess, New: c.ispManager},
+		cyberssl.Name:        {Access: cyberSSLAccess, New: c.cyberSSL},
+		autodns.Name:         c.autoDNSDriver(),
+		connectreseller.Name: {Access: connectResellerAccess, New: c.connectReseller},
+		ispmanager.Name:      {Access: ispManagerAccess, New: c.ispManager},
+		resello.Name:         {Access: reselloAccess, New: c.resello},
 	}
 }
 

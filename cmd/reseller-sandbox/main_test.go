@@ -102,6 +102,9 @@ func TestServesAndStops(t *testing.T) {
 	assert.Contains(t, fetch(t, http.DefaultClient, r.api+"auth?apikey=open-sesame"), `"success":true`)
 	assert.Contains(t, fetch(t, http.DefaultClient, r.api+"auth?apikey=wrong"), `"success":false`)
 	assert.Contains(t, fetch(t, http.DefaultClient, r.admin+"healthz"), `"ok":true`)
+	base := strings.TrimSuffix(r.admin, "admin/")
+	assert.Contains(t, fetch(t, http.DefaultClient, base+"resello/api/v1/ssl-certificate"), "authentication_failed")
+	assert.Contains(t, fetch(t, http.DefaultClient, base+"connectreseller/ConnectReseller/ESHOP/availablefund?APIKey=open-sesame&resellerId=26"), `"responseData": 7.50`)
 	assert.Contains(t, fetch(t, http.DefaultClient, r.admin+"accounts"), `"7.50"`)
 	written, err := os.ReadFile(root)
 	require.NoError(t, err)
@@ -136,6 +139,8 @@ func TestRefusesBadFlags(t *testing.T) {
 		"tick":       {"--tick=0s"},
 		"key":        {"--api-key="},
 		"balance":    {"--balance=much"},
+		"salt":       {"--connectreseller-salt=salt"},
+		"iv":         {"--connectreseller-iv=00"},
 		"listen":     {"--listen=127.0.0.1:99999"},
 		"admin":      {"--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:99999"},
 		"root":       {"--root-out=" + filepath.Join(t.TempDir(), "no", "such", "folder")},

@@ -29,6 +29,9 @@ type options struct {
 	cyberssl   sandbox.CyberSSLOptions
 	autodns    sandbox.AutoDNSOptions
 	ispmanager sandbox.ISPmanagerOptions
+
+	connectreseller sandbox.ConnectResellerOptions
+	resello         sandbox.ReselloOptions
 }
 
 // The values of --validation.
@@ -44,6 +47,11 @@ Simulated resellers on one engine, each under a path of its own:
   /cyberssl/v1/          CyberSSL; apikey is --api-key
   /autodns/v1/           AutoDNS; user is --account, password is --api-key, context 9
   /ispmanager/billmgr    ISPmanager; authinfo is --account:--api-key
+  /connectreseller/ConnectReseller/ESHOP
+                         ConnectReseller; APIKey is --api-key, the rest are the
+                         --connectreseller- flags; productCode 1 to 11 without 7
+  /resello/api/v1        Resello; user is --account, password is --api-key; plans
+                         are 5e110000-0000-4000-8000-0000000000 and a number, 17 to 26
 
 `
 
@@ -84,10 +92,25 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.ispmanager.ListStatus, "ispmanager-list-status", false, "ISPmanager: tell the states of an order in the list only")
 	flags.BoolVar(&o.ispmanager.ZIP, "ispmanager-zip", false, "ISPmanager: deliver certificates in a ZIP archive")
 	flags.BoolVar(&o.ispmanager.PKCS7, "ispmanager-pkcs7", false, "ISPmanager: deliver certificates as PKCS#7")
+	addLateFlags(flags, &o)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	return o, o.check(flags.Args())
+}
+
+// addLateFlags are those of ConnectReseller and Resello.
+func addLateFlags(flags *pflag.FlagSet, o *options) {
+	connect, resello := &o.connectreseller, &o.resello
+	flags.IntVar(&connect.ResellerID, "connectreseller-reseller-id", sandbox.ConnectResellerID, "ConnectReseller: number of the reseller account")
+	flags.IntVar(&connect.CustomerID, "connectreseller-customer-id", sandbox.ConnectResellerCustomer, "ConnectReseller: number of the customer")
+	flags.StringVar(&connect.Passphrase, "connectreseller-passphrase", sandbox.ConnectResellerPassphrase, "ConnectReseller: passphrase of the encryption")
+	flags.StringVar(&connect.Salt, "connectreseller-salt", sandbox.ConnectResellerSalt, "ConnectReseller: salt of the encryption, in hex")
+	flags.StringVar(&connect.IV, "connectreseller-iv", sandbox.ConnectResellerIV, "ConnectReseller: initialisation vector of the encryption, in hex")
+	flags.BoolVar(&connect.NoRecord, "connectreseller-no-record", false, "ConnectReseller: never tell a validation record in SSLDetails")
+	flags.BoolVar(&resello.Sparse, "resello-sparse", false, "Resello: tell nothing but id and status of a certificate")
+	flags.BoolVar(&resello.ZoneLines, "resello-zone-lines", false, "Resello: tell records as lines of a zone file")
+	flags.BoolVar(&resello.NoDetails, "resello-no-details", false, "Resello: tell no validation data; they can be computed from the CSR")
 }
 
 func (o options) check(rest []string) error {

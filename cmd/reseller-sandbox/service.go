@@ -31,7 +31,9 @@ throw-away CA that no browser trusts. Everything is kept in memory and lost on e
 type service struct {
 	opts   options
 	engine *sandbox.Engine
-	log    *slog.Logger
+	// protocols are the vendors' APIs, the first also at the root.
+	protocols []sandbox.Protocol
+	log       *slog.Logger
 }
 
 func newService(opts options, logs io.Writer) (*service, error) {
@@ -43,7 +45,18 @@ func newService(opts options, logs io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{opts: opts, engine: engine, log: slog.New(slog.NewTextHandler(logs, nil))}, nil
+	connectReseller, err := sandbox.NewConnectReseller(engine, opts.connectreseller)
+	if err != nil {
+		return nil, err
+	}
+	protocols := []sandbox.Protocol{
+		sandbox.NewCyberSSL(engine, opts.cyberssl),
+		sandbox.NewAutoDNS(engine, opts.autodns),
+		sandbox.NewISPmanager(engine, opts.ispmanager),
+		connectReseller,
+		sandbox.NewResello(engine, opts.resello),
+	}
+	return &service{opts: opts, engine: engine, protocols: protocols, log: slog.New(slog.NewTextHandler(logs, nil))}, nil
 }
 
 // endpoint is one listener and what it serves.
@@ -103,11 +116,7 @@ func (s *service) tick(ctx context.Context) {
 
 // endpoints opens the listeners: one for everything, or two.
 func (s *service) endpoints(ctx context.Context) ([]endpoint, error) {
-	protocols := sandbox.NewServer(s.engine, s.log,
-		sandbox.NewCyberSSL(s.engine, s.opts.cyberssl),
-		sandbox.NewAutoDNS(s.engine, s.opts.autodns),
-		sandbox.NewISPmanager(s.engine, s.opts.ispmanager),
-	)
+	protocols := sandbox.NewServer(s.engine, s.log, s.protocols...)
 	admin := sandbox.AdminHandler(s.engine, s.log)
 	mux := http.NewServeMux()
 	mux.Handle("/", protocols)

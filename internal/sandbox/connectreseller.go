@@ -307,20 +307,28 @@ func (m connectMethod) check(fields map[string]any, reseller int) (connectCall, 
 			return call, refuse(ErrParameter, "the field %s is not an integer", name)
 		}
 	}
-	for _, name := range integers {
-		if _, ok := call.numbers[name]; !ok {
-			return call, refuse(ErrParameter, "the field %s is missing", name)
-		}
-	}
-	for _, name := range texts {
-		if strings.TrimSpace(call.texts[name]) == "" {
-			return call, refuse(ErrParameter, "the field %s is missing", name)
-		}
+	if err := call.complete(integers, texts); err != nil {
+		return call, err
 	}
 	if call.numbers["resellerId"] != reseller {
 		return call, &connectError{http.StatusUnauthorized, connectWrongKey, "Invalid resellerId", false}
 	}
 	return call, nil
+}
+
+// complete wants all required fields.
+func (c connectCall) complete(integers, texts []string) error {
+	for _, name := range integers {
+		if _, ok := c.numbers[name]; !ok {
+			return refuse(ErrParameter, "the field %s is missing", name)
+		}
+	}
+	for _, name := range texts {
+		if strings.TrimSpace(c.texts[name]) == "" {
+			return refuse(ErrParameter, "the field %s is missing", name)
+		}
+	}
+	return nil
 }
 
 func connectText(name string, value any) (string, error) {

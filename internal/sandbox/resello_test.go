@@ -227,8 +227,11 @@ func TestReselloValidate(t *testing.T) {
 	c.must(post, item+"/validate", reselloBody{"dcv_type": "EMAIL", "email_address": "admin@example.com", "domain": "example.com"})
 	assert.Equal(t, "admin@example.com", domain()["email_address"])
 	for _, wrong := range []reselloBody{
-		{"dcv_type": "dns"}, {"dcv_type": "EMAIL"}, {"dcv_type": "DNS", "domain": "other.com"},
-		{"dcv_type": "EMAIL", "email_address": "me@example.com"}, {"dcv_type": "DNS", "email": "x"},
+		{"dcv_type": "dns"},
+		{"dcv_type": "EMAIL"},
+		{"dcv_type": "DNS", "domain": "other.com"},
+		{"dcv_type": "EMAIL", "email_address": "me@example.com"},
+		{"dcv_type": "DNS", "email": "x"},
 	} {
 		c.fails(http.StatusOK, "request_validation_failed", post, item+"/validate", wrong)
 	}
@@ -240,7 +243,7 @@ func TestReselloChecksRequests(t *testing.T) {
 	csr := newCSR(t, "example.com")
 	for parameter, change := range map[string]reselloBody{
 		"csr": {"csr": nil}, "dcv_type": {"dcv_type": "CNAME"}, "plan": {"plan": nil}, "approver_email_address": {"dcv_type": "EMAIL"},
-		"body": {"client_referense": "x"}, "approver_first_name": {"plan": sandbox.ReselloPlan("21")},
+		"body": {"client_ref": "x"}, "approver_first_name": {"plan": sandbox.ReselloPlan("21")},
 	} {
 		answer := c.fails(http.StatusOK, "request_validation_failed", post, "ssl-certificate", reselloOrder(csr, change))
 		assert.Contains(t, answer, parameter)

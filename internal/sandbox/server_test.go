@@ -45,7 +45,7 @@ func TestCallFaultsAndTheirEffect(t *testing.T) {
 			test.fault.Op = sandbox.ClassBuy
 			require.NoError(t, w.engine.Inject(test.fault))
 			w.must(get, "get_balance", nil)
-			response, text, err := w.send(post, "add_ssl_order", orderParams(newCSR(t, "example.com"), nil)) //nolint:bodyclose // send closes it
+			response, text, err := w.send(post, "add_ssl_order", orderParams(newCSR(t, "example.com"), nil))
 			test.check(t, response, string(text), err)
 			assert.Len(t, w.engine.Ledger(sandbox.EntryPurchase), test.bought)
 			assert.Empty(t, w.engine.Faults())
@@ -106,7 +106,7 @@ func TestFaultsByWireName(t *testing.T) {
 	assert.Equal(t, "Frobnicated", w.must(get, "order_status", params{"order_id": id})["status"])
 	assert.Equal(t, "Activated", w.must(get, "order_status", params{"order_id": id})["status"])
 	for range 3 {
-		response, _, err := w.send(get, "my_orders", nil) //nolint:bodyclose // send closes it
+		response, _, err := w.send(get, "my_orders", nil)
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusBadGateway, response.StatusCode)
 	}
@@ -120,7 +120,7 @@ func TestInProcessTransport(t *testing.T) {
 	w.login()
 	w.buy(newCSR(t, "example.com"), nil)
 	require.NoError(t, engine.Inject(sandbox.Fault{Kind: sandbox.FaultDropAfter, Op: "buy"}))
-	_, _, err := w.send(post, "add_ssl_order", orderParams(newCSR(t, "example.com"), nil)) //nolint:bodyclose // send closes it
+	_, _, err := w.send(post, "add_ssl_order", orderParams(newCSR(t, "example.com"), nil))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.Len(t, engine.Ledger(), 2)
 
@@ -134,7 +134,7 @@ func TestInProcessTransport(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	assert.True(t, sent, "the request counts as sent")
 	cancel()
-	_, err = server.RoundTripper().RoundTrip(request) //nolint:bodyclose // there is no response
+	_, err = server.RoundTripper().RoundTrip(request)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -146,12 +146,12 @@ func TestServerLimitsAndIntermediate(t *testing.T) {
 	server := sandbox.NewServer(engine, logger, sandbox.NewCyberSSL(engine, sandbox.CyberSSLOptions{}))
 	w := &wire{t: t, engine: engine, client: &http.Client{Transport: server.RoundTripper()}, base: "http://api.invalid/v1/"}
 	w.login()
-	response, _, err := w.send(post, "validate_csr", params{"csr": strings.Repeat("x", 2<<20)}) //nolint:bodyclose // send closes it
+	response, _, err := w.send(post, "validate_csr", params{"csr": strings.Repeat("x", 2<<20)})
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusBadRequest, response.StatusCode)
 
 	w.base = "http://api.invalid"
-	_, der, err := w.send(get, sandbox.IntermediatePath, nil) //nolint:bodyclose // send closes it
+	_, der, err := w.send(get, sandbox.IntermediatePath, nil)
 	require.NoError(t, err)
 	intermediate, err := x509.ParseCertificate(der)
 	require.NoError(t, err)

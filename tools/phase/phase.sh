@@ -11,7 +11,7 @@ printf '==> %s\n' "$name"
   while sleep 60; do
     printf '    ... %s: %d s so far\n' "$name" "$((SECONDS - begin))"
   done
-) &
+) 2>/dev/null &
 pulse=$!
 "$@"
 status=$?

@@ -58,7 +58,7 @@ func (l *lifetime) UnmarshalJSON(data []byte) error {
 	}
 	*l = lifetime{}
 	if data[0] != '{' || json.Unmarshal(data, &wire) != nil {
-		return nil
+		return nil //nolint:nilerr // another form tells no term, and that is all right
 	}
 	if months, err := wire.Period.Int64(); err == nil && months > 0 && months < 1200 {
 		*l = lifetime{Unit: wire.Unit.word(), Period: int(months)}

@@ -88,7 +88,7 @@ func (p *Provider) fromJob(ctx context.Context, number, known string, job object
 	}
 	if order.State == providers.StateAwaitingValidation {
 		// What isn't understood was published when it was prepared.
-		order.Challenges, _ = p.challenges(c, job) //nolint:errcheck // see above
+		order.Challenges, _ = p.challenges(c, job)
 	}
 	return order, nil
 }

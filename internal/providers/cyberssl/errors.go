@@ -40,11 +40,20 @@ var codeWords = []struct {
 	word string
 	kind providers.Kind
 }{
-	{"token", providers.Auth}, {"apikey", providers.Auth}, {"api_key", providers.Auth}, {"auth", providers.Auth},
-	{"balance", providers.Funds}, {"funds", providers.Funds}, {"credit", providers.Funds},
-	{"not_found", providers.NotFound}, {"notfound", providers.NotFound},
-	{"csr", providers.Invalid}, {"domain", providers.Invalid}, {"product", providers.Invalid},
-	{"param", providers.Invalid}, {"dv_method", providers.Invalid},
+	{"token", providers.Auth},
+	{"apikey", providers.Auth},
+	{"api_key", providers.Auth},
+	{"auth", providers.Auth},
+	{"balance", providers.Funds},
+	{"funds", providers.Funds},
+	{"credit", providers.Funds},
+	{"not_found", providers.NotFound},
+	{"notfound", providers.NotFound},
+	{"csr", providers.Invalid},
+	{"domain", providers.Invalid},
+	{"product", providers.Invalid},
+	{"param", providers.Invalid},
+	{"dv_method", providers.Invalid},
 }
 
 // refusal is an answer with success false. Its text is redacted and short.

@@ -58,8 +58,10 @@ func readCases() []operationCase {
 	check := func(ctx context.Context, p *Provider) error { return second(p.Check(ctx)) }
 	catalogue := func(ctx context.Context, p *Provider) error { return second(p.Products(ctx)) }
 	challenges := []providers.Challenge{
-		{Domain: "test.com", Method: providers.MethodCNAME}, {Domain: "test.com", Method: providers.MethodFile},
-		{Domain: "done.com", Method: providers.MethodCNAME, Done: true}, {Domain: "mail.com", Method: providers.MethodEmail},
+		{Domain: "test.com", Method: providers.MethodCNAME},
+		{Domain: "test.com", Method: providers.MethodFile},
+		{Domain: "done.com", Method: providers.MethodCNAME, Done: true},
+		{Domain: "mail.com", Method: providers.MethodEmail},
 		{Domain: "*.test.com", Method: providers.MethodCNAME},
 	}
 	return []operationCase{

@@ -21,7 +21,7 @@ func FuzzDecodeForm(f *testing.F) {
 		facts := orderFacts{form: form{answer}}
 		order := facts.order("1")
 		assert.NotContains(t, order.Names, "")
-		state, detail, challenges, _ := facts.progress(facts.field("service_status")) //nolint:errcheck // only a panic is looked for
+		state, detail, challenges, _ := facts.progress(facts.field("service_status"))
 		assert.NotEqual(t, providers.StateIssued, state)
 		_ = detail
 		for _, c := range challenges {

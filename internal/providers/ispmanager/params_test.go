@@ -121,9 +121,12 @@ func orderCases() []operationCase {
 func otherCases() []operationCase {
 	check := func(ctx context.Context, p *Provider) error { return second(p.Check(ctx)) }
 	challenges := []providers.Challenge{
-		{Domain: "example.com", Method: providers.MethodCNAME}, {Domain: "example.com", Method: providers.MethodTXT},
-		{Domain: "done.com", Method: providers.MethodTXT, Done: true}, {Domain: "mail.com", Method: providers.MethodEmail},
-		{Domain: "file.com", Method: providers.MethodFile}, {Domain: "*.example.com", Method: providers.MethodTXT},
+		{Domain: "example.com", Method: providers.MethodCNAME},
+		{Domain: "example.com", Method: providers.MethodTXT},
+		{Domain: "done.com", Method: providers.MethodTXT, Done: true},
+		{Domain: "mail.com", Method: providers.MethodEmail},
+		{Domain: "file.com", Method: providers.MethodFile},
+		{Domain: "*.example.com", Method: providers.MethodTXT},
 	}
 	withFile := map[string][]string{
 		"certificate.edit": {`{"elid":"777","CN":"example.com","item_status":"5","service_status":"3","approver_method":"auth_file","auth_file_name":"a.txt"}`},

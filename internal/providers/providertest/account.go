@@ -53,7 +53,11 @@ func wrongCredentials(l *lab) {
 }
 
 func unknownProduct(l *lab) {
-	_, err := l.provider(NoProduct).Check(l.Context())
+	info, err := l.provider(NoProduct).Check(l.Context())
+	if err == nil {
+		assert.NotEmpty(l, info.Warnings, "where the API knows no products, the table does")
+		return
+	}
 	failure := l.fails(err, providers.Invalid)
 	assert.NotEmpty(l, failure.Field, "the field to change")
 }
@@ -116,8 +120,12 @@ func snapshots(l *lab) {
 	assert.Empty(l, before.OrderIDs)
 	placed := l.buy(p, request)
 	after := l.snapshot(p, request)
-	require.Len(l, after.OrderIDs, 1)
-	assert.Contains(l, placed.IDs, firstKey(placed.IDs, after.OrderIDs[0]))
+	if _, lists := p.(providers.Lister); lists {
+		require.Len(l, after.OrderIDs, 1)
+		assert.Contains(l, placed.IDs, firstKey(placed.IDs, after.OrderIDs[0]))
+	} else {
+		require.NotNil(l, after.Balance, "a snapshot without orders tells the balance")
+	}
 	if before.Balance != nil && after.Balance != nil {
 		assert.True(l, after.Balance.Amount.LessThan(before.Balance.Amount), "the purchase is seen in the balance")
 	}

@@ -27,16 +27,22 @@ func changes() []scenario {
 	}
 }
 
-// changeMethod places an order by e-mail and moves it to the method of the scenario.
+// changeMethod places an order by e-mail and moves it to the method of the scenario; where
+// that is e-mail, the order is placed by the product's best method.
 func changeMethod(l *lab) {
 	p := l.provider(SingleName)
 	changer, ok := p.(providers.MethodChanger)
 	require.True(l, ok)
 	request := l.request(p, "moved.example.com")
 	wanted := request.Method
-	request.Method, request.Emails = providers.MethodEmail, map[string]string{"moved.example.com": "admin@moved.example.com"}
+	email := ""
+	if wanted == providers.MethodEmail {
+		request.Method, email = p.Profile().Methods[0], request.Emails["moved.example.com"]
+	} else {
+		request.Method, request.Emails = providers.MethodEmail, map[string]string{"moved.example.com": "admin@moved.example.com"}
+	}
 	placed := l.buy(p, request)
-	challenges, err := changer.ChangeMethod(l.Context(), placed.IDs, "moved.example.com", wanted, "")
+	challenges, err := changer.ChangeMethod(l.Context(), placed.IDs, "moved.example.com", wanted, email)
 	require.NoError(l, err)
 	request.Method = wanted
 	l.requireChallenges(challenges, request)
@@ -70,7 +76,7 @@ func enrol(l *lab) {
 	require.True(l, ok)
 	request := l.request(p, "later.example.com")
 	l.inject(sandbox.Fault{Kind: sandbox.FaultUnconfigured})
-	placed := l.buy(p, request)
+	placed := l.place(p, request)
 	require.Equal(l, providers.StatePendingOrder, l.order(p, placed.IDs).State)
 	enrolled, err := enroller.Enrol(l.Context(), l.intent(providers.Enrol), placed.IDs, request)
 	require.NoError(l, err)

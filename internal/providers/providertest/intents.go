@@ -58,7 +58,7 @@ func spend(l *lab, e effect) {
 // together has many callers try one intent at the same time.
 func (a *attempt) together() {
 	a.Helper()
-	if a.existing {
+	if a.existing || a.placed {
 		return
 	}
 	request, intent := a.lab.request(a.p, "race.example.com"), a.intent(a.kind)
@@ -75,8 +75,7 @@ func (a *attempt) together() {
 	}
 	succeeded := slices.DeleteFunc(results, func(err error) bool { return err != nil })
 	assert.Len(a, succeeded, 1)
-	digest := csrDigest(a.lab, request.CSR)
-	charged := slices.DeleteFunc(a.engine.Ledger(a.entry), func(e sandbox.Entry) bool { return e.CSRDigest != digest })
+	charged := slices.DeleteFunc(a.engine.Ledger(a.entry), func(e sandbox.Entry) bool { return !slices.Contains(e.Names, request.CommonName) })
 	assert.Len(a, charged, 1)
 }
 

@@ -24,7 +24,7 @@ func issuances(method providers.Method) []scenario {
 // issue goes from the checks before a purchase to the certificate.
 func issue(l *lab) {
 	p := l.provider(SingleName)
-	request := l.request(p, "shop.example.com")
+	request := l.request(p, l.host("shop"))
 	if checker, ok := p.(providers.CSRChecker); ok {
 		require.NoError(l, checker.CheckCSR(l.Context(), request))
 	}
@@ -46,7 +46,7 @@ func issue(l *lab) {
 // prepare publishes before paying what the order then wants to see.
 func prepare(l *lab) {
 	p := l.provider(SingleName)
-	request := l.request(p, "early.example.com")
+	request := l.request(p, l.host("early"))
 	preparer, ok := p.(providers.Preparer)
 	require.True(l, ok)
 	challenges, prepared, err := preparer.Prepare(l.Context(), request)
@@ -71,7 +71,7 @@ func (l *lab) unprepared(preparer providers.Preparer) {
 	l.Helper()
 	p := l.provider(SingleName)
 	l.inject(sandbox.Fault{Kind: sandbox.FaultStatus, Op: sandbox.ClassPrepare, Status: 404})
-	challenges, prepared, err := preparer.Prepare(l.Context(), l.request(p, "later.example.com"))
+	challenges, prepared, err := preparer.Prepare(l.Context(), l.request(p, l.host("later")))
 	if err != nil {
 		l.fails(err, providers.Unavailable)
 		return
@@ -83,10 +83,10 @@ func (l *lab) unprepared(preparer providers.Preparer) {
 // reissue gets a second certificate with another key under the paid term.
 func reissue(l *lab) {
 	p := l.provider(SingleName)
-	request := l.request(p, "twice.example.com")
+	request := l.request(p, l.host("twice"))
 	placed := l.buy(p, request)
 	first := l.issue(p, placed.IDs, request)
-	again := l.request(p, "twice.example.com")
+	again := l.request(p, l.host("twice"))
 	moved := l.reissue(p, placed.IDs, again)
 	order := l.order(p, moved.IDs)
 	if order.State == providers.StateIssued {
@@ -113,12 +113,12 @@ func (l *lab) reissue(p providers.Provider, ids providers.IDs, request providers
 // renew pays for a further term.
 func renew(l *lab) {
 	p := l.provider(SingleName)
-	request := l.request(p, "next.example.com")
+	request := l.request(p, l.host("next"))
 	placed := l.buy(p, request)
 	l.issue(p, placed.IDs, request)
 	renewer, ok := p.(providers.Renewer)
 	require.True(l, ok)
-	again := l.request(p, "next.example.com")
+	again := l.request(p, l.host("next"))
 	renewed, err := renewer.Renew(l.Context(), l.intent(providers.Renew), placed.IDs, again)
 	require.NoError(l, err)
 	l.issue(p, renewed.IDs, again)

@@ -54,6 +54,13 @@ type Reseller struct {
 	Methods []providers.Method
 	// Products are the sorts of products that the reseller has; SingleName is required.
 	Products []Product
+	// TwoSteps is true if every purchase needs a second step, Enrol, that brings the CSR.
+	TwoSteps bool
+	// Resolve gives the identifiers that a person would read off the vendor's panel for an
+	// order of the sandbox, for resellers where Find can't settle everything.
+	Resolve func(order string) providers.IDs
+	// FilesAtMainDomains is true if MethodFile isn't offered for sub-domains.
+	FilesAtMainDomains bool
 	// RenewClass is the class of operations by which the vendor renews, sandbox.ClassRenew
 	// if empty.
 	RenewClass string
@@ -102,7 +109,7 @@ func scenarios(reseller Reseller) []scenario {
 	for _, method := range reseller.Methods {
 		all = append(all, issuances(method)...)
 	}
-	once := [][]scenario{products(reseller), accounts(), changes(), lost(reseller), refusals(), outages(), certificates(), intents(reseller)}
+	once := [][]scenario{products(reseller), accounts(), changes(), endings(), lost(reseller), refusals(), outages(), certificates(), intents(reseller)}
 	for _, group := range once {
 		for _, s := range group {
 			if s.method == "" {

@@ -51,7 +51,7 @@ func passes(t *testing.T, operation string, spoil func(providers.Provider) provi
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.run(newLab(p, reseller, s.method))
+			s.run(newLab(p, reseller, s.method)) //nolint:testifylint // the goroutine is there to be ended by FailNow
 		}()
 		<-done
 		return !p.failed

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type lab struct {
 	clock    *clock
 	zone     *zone
 	files    *files
+	// reference is that of the newest intent, as the ledger makes one for each.
+	intents   int
+	reference string
 }
 
 // clock is shared by provider, intents and reseller.
@@ -91,7 +95,9 @@ func (l *lab) inject(fault sandbox.Fault) {
 
 // intent is what the ledger would make.
 func (l *lab) intent(kind providers.OperationKind) *providers.Intent {
-	return providers.NewIntent(kind, "kit-"+string(kind), "kit-reference", l.clock.Now(), l.clock.Now)
+	l.intents++
+	l.reference = fmt.Sprintf("kit-reference-%d", l.intents)
+	return providers.NewIntent(kind, "kit-"+string(kind), l.reference, l.clock.Now(), l.clock.Now)
 }
 
 // request asks for names with a fresh key; the first is the common name.
@@ -110,6 +116,14 @@ func (l *lab) request(p providers.Provider, names ...string) providers.Request {
 	return request
 }
 
+// host is a name below example.com, or one beside it where the method wants a main domain.
+func (l *lab) host(label string) string {
+	if l.method == providers.MethodFile && l.reseller.FilesAtMainDomains {
+		return label + "-example.com"
+	}
+	return label + ".example.com"
+}
+
 // snapshot is nil where the provider takes none.
 func (l *lab) snapshot(p providers.Provider, request providers.Request) *providers.Snapshot {
 	l.Helper()
@@ -125,15 +139,36 @@ func (l *lab) snapshot(p providers.Provider, request providers.Request) *provide
 // trace is what the order engine would look for after an unclear call.
 func (l *lab) trace(kind providers.OperationKind, ids providers.IDs, request providers.Request, before *providers.Snapshot, p providers.Provider) providers.Trace {
 	return providers.Trace{
-		Kind: kind, IDs: ids, Reference: "kit-reference", CSR: request.CSR, CommonName: request.CommonName, Names: request.Names,
+		Kind: kind, IDs: ids, Reference: l.reference, CSR: request.CSR, CommonName: request.CommonName, Names: request.Names,
 		Product: p.Profile().Product, Before: before, Since: l.clock.Now(),
 	}
 }
 
-// buy places an order that must succeed.
+// buy places an order that must succeed, in both steps where the vendor has two.
 func (l *lab) buy(p providers.Provider, request providers.Request) providers.Placed {
 	l.Helper()
+	placed := l.place(p, request)
+	if !l.reseller.TwoSteps {
+		return placed
+	}
+	return l.enrol(p, placed.IDs, request)
+}
+
+// place makes the paying call, which must succeed.
+func (l *lab) place(p providers.Provider, request providers.Request) providers.Placed {
+	l.Helper()
 	placed, err := p.Buy(l.Context(), l.intent(providers.Purchase), request)
+	require.NoError(l, err)
+	require.NotEmpty(l, placed.IDs, "identifiers of the order")
+	return placed
+}
+
+// enrol makes the second step, which must succeed.
+func (l *lab) enrol(p providers.Provider, ids providers.IDs, request providers.Request) providers.Placed {
+	l.Helper()
+	enroller, ok := p.(providers.Enroller)
+	require.True(l, ok)
+	placed, err := enroller.Enrol(l.Context(), l.intent(providers.Enrol), ids, request)
 	require.NoError(l, err)
 	require.NotEmpty(l, placed.IDs, "identifiers of the order")
 	return placed

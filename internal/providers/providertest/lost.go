@@ -3,6 +3,7 @@ package providertest
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -18,14 +19,15 @@ type effect struct {
 	class string
 	// entry is the line that the call leaves in the reseller's ledger.
 	entry sandbox.EntryKind
-	// existing is true if the call needs an issued order.
-	existing bool
-	call     func(ctx context.Context, p providers.Provider, intent *providers.Intent, ids providers.IDs, request providers.Request) (providers.Placed, error)
-	needs    func(providers.Provider) bool
+	// existing is true if the call needs an issued order, placed if it needs one that waits
+	// for its second step.
+	existing, placed bool
+	call             func(ctx context.Context, p providers.Provider, intent *providers.Intent, ids providers.IDs, request providers.Request) (providers.Placed, error)
+	needs            func(providers.Provider) bool
 }
 
 func effects(reseller Reseller) []effect {
-	return []effect{
+	all := []effect{
 		{
 			kind: providers.Purchase, class: sandbox.ClassBuy, entry: sandbox.EntryPurchase,
 			call: func(ctx context.Context, p providers.Provider, intent *providers.Intent, _ providers.IDs, request providers.Request) (providers.Placed, error) {
@@ -45,6 +47,15 @@ func effects(reseller Reseller) []effect {
 			},
 		},
 	}
+	if reseller.TwoSteps {
+		all = append(all, effect{
+			kind: providers.Enrol, class: sandbox.ClassEnrol, entry: sandbox.EntryEnrol, placed: true, needs: offers[providers.Enroller],
+			call: func(ctx context.Context, p providers.Provider, intent *providers.Intent, ids providers.IDs, request providers.Request) (providers.Placed, error) {
+				return p.(providers.Enroller).Enrol(ctx, intent, ids, request)
+			},
+		})
+	}
+	return all
 }
 
 // lost are scenarios about replies that don't come.
@@ -60,7 +71,7 @@ func lost(reseller Reseller) []scenario {
 		add(e, "server error after the effect", errorAfter)
 		add(e, "server error before the effect", errorBefore)
 		add(e, "connection lost before the effect", lostBefore)
-		if e.kind != providers.Reissue {
+		if e.kind == providers.Purchase || e.kind == providers.Renew {
 			add(e, "visible late", visibleLate)
 		}
 	}
@@ -78,7 +89,8 @@ type attempt struct {
 	ids     providers.IDs
 	request providers.Request
 	before  *providers.Snapshot
-	calls   int
+	// calls and ledger are how many there were before.
+	calls, ledger int
 }
 
 func newAttempt(l *lab, e effect) *attempt {
@@ -92,8 +104,11 @@ func newAttempt(l *lab, e effect) *attempt {
 	}
 	l.buyBystander(a.p)
 	a.request = l.request(a.p, "lost.example.com")
+	if e.placed {
+		a.ids = l.place(a.p, a.request).IDs
+	}
 	a.before = l.snapshot(a.p, a.request)
-	a.calls = l.wire.count(a.class)
+	a.calls, a.ledger = l.wire.count(a.class), len(l.engine.Ledger(a.entry))
 	return a
 }
 
@@ -114,22 +129,54 @@ func (a *attempt) fail(ctx context.Context, fault sandbox.Fault, kinds ...provid
 }
 
 // done wants the effect once in the ledger, and exactly one order found, with good
-// evidence, that leads to the certificate.
+// evidence, that leads to the certificate. Where absence can't be known, nothing sure may
+// be found: the order engine stops, and a person names the order.
 func (a *attempt) done() {
 	a.Helper()
 	a.entries(1)
 	found := a.find()
+	if unsure(found) && !a.p.Profile().AbsenceKnowable {
+		a.resolve(found)
+		return
+	}
 	require.Len(a, found, 1)
 	require.GreaterOrEqual(a, found[0].Evidence, providers.EvidenceCSR)
 	a.issue(a.p, found[0].Order.IDs, a.request)
 	a.entries(1)
 }
 
-// undone wants no effect, and nothing found.
+// unsure reports whether nothing was found that may be adopted without asking.
+func unsure(found []providers.Found) bool {
+	return !slices.ContainsFunc(found, func(f providers.Found) bool { return f.Evidence >= providers.EvidenceCSR })
+}
+
+// resolve goes on with the order as a person finds it: as a proposal of Find, or else in the
+// vendor's panel.
+func (a *attempt) resolve(found []providers.Found) {
+	a.Helper()
+	require.NotNil(a, a.reseller.Resolve)
+	ids := a.reseller.Resolve(a.engine.Ledger(a.entry)[a.ledger].Order)
+	for _, f := range found {
+		if f.Order.IDs.Equal(ids) {
+			ids = f.Order.IDs
+		}
+	}
+	if a.reseller.TwoSteps && a.kind == providers.Purchase {
+		ids = a.enrol(a.p, ids, a.request).IDs
+	}
+	a.issue(a.p, ids, a.request)
+	a.entries(1)
+}
+
+// undone wants no effect, and nothing found; where absence can't be known, nothing sure.
 func (a *attempt) undone() {
 	a.Helper()
 	a.entries(0)
-	require.Empty(a, a.find())
+	found := a.find()
+	require.True(a, unsure(found), "nothing may be adopted")
+	if a.p.Profile().AbsenceKnowable {
+		require.Empty(a, found)
+	}
 }
 
 func (a *attempt) find() []providers.Found {
@@ -139,12 +186,13 @@ func (a *attempt) find() []providers.Found {
 	return found
 }
 
-// entries counts the lines about the request of the attempt.
+// entries counts the lines about the request of the attempt; a purchase without a CSR is
+// known by its time.
 func (a *attempt) entries(want int) {
 	a.Helper()
 	digest, n := csrDigest(a, a.request.CSR), 0
-	for _, entry := range a.engine.Ledger(a.entry) {
-		if entry.CSRDigest == digest {
+	for i, entry := range a.engine.Ledger(a.entry) {
+		if entry.CSRDigest == digest || entry.CSRDigest == "" && i >= a.ledger {
 			n++
 		}
 	}
