@@ -1,0 +1,144 @@
+package order
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+)
+
+func TestChooseMethod(t *testing.T) {
+	t.Parallel()
+	const cname, txt, file, email = v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodFile, v1alpha1.DCVMethodEmail
+	dns := v1alpha1.Solver{RFC2136: &v1alpha1.SolverRFC2136{Nameserver: "192.0.2.1"}}
+	only := dns
+	only.Selector = &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}
+	labelled := dns
+	labelled.Selector = &v1alpha1.SolverSelector{MatchLabels: map[string]string{"team": "shop"}}
+	all := []providers.Method{providers.MethodCNAME, providers.MethodTXT, providers.MethodFile, providers.MethodEmail}
+	cases := map[string]struct {
+		preference []v1alpha1.DCVMethod
+		offers     []providers.Method
+		solvers    []v1alpha1.Solver
+		labels     map[string]string
+		names      []string
+		want       v1alpha1.DCVMethod
+		why        []string
+	}{
+		"the preference decides":      {preference: []v1alpha1.DCVMethod{txt, cname}, solvers: []v1alpha1.Solver{dns}, want: txt},
+		"the product must offer it":   {preference: []v1alpha1.DCVMethod{cname, txt}, offers: []providers.Method{providers.MethodTXT}, solvers: []v1alpha1.Solver{dns}, want: txt},
+		"a person can do all":         {preference: []v1alpha1.DCVMethod{file}, solvers: []v1alpha1.Solver{manualSolver}, want: file},
+		"DNS solvers serve no files":  {preference: []v1alpha1.DCVMethod{file}, solvers: []v1alpha1.Solver{dns}, why: []string{"File", "spec.dcv.solvers", "example.com"}},
+		"no file for a wildcard":      {preference: []v1alpha1.DCVMethod{file, txt}, solvers: []v1alpha1.Solver{manualSolver}, names: []string{"*.example.com"}, want: txt},
+		"e-mail needs no solver":      {preference: []v1alpha1.DCVMethod{email}, solvers: []v1alpha1.Solver{only}, names: []string{"example.org"}, want: email},
+		"every name needs a solver":   {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{only}, names: []string{"example.com", "example.org"}, why: []string{"example.org"}},
+		"labels that match":           {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{labelled}, labels: map[string]string{"team": "shop"}, want: txt},
+		"labels that don't":           {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{labelled}, why: []string{"no solver"}},
+		"all the reasons are told":    {preference: []v1alpha1.DCVMethod{cname, file}, offers: []providers.Method{providers.MethodFile}, solvers: []v1alpha1.Solver{dns}, why: []string{"CNAME: the product", "File: no solver"}},
+		"nothing is preferred at all": {solvers: []v1alpha1.Solver{dns}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tc.offers == nil {
+				tc.offers = all
+			}
+			if tc.names == nil {
+				tc.names = []string{"example.com"}
+			}
+			got, why := chooseMethod(tc.preference, providers.Profile{Methods: tc.offers}, tc.solvers, tc.labels, tc.names)
+			assert.Equal(t, tc.want, got)
+			for _, part := range tc.why {
+				assert.Contains(t, why, part)
+			}
+		})
+	}
+}
+
+func TestRequestedName(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "example.com", requestedName("example.com", []string{"*.example.com", "example.com"}))
+	assert.Equal(t, "*.example.com", requestedName("example.com", []string{"*.example.com"}))
+	assert.Equal(t, "www.example.com", requestedName("www.example.com", []string{"example.com"}))
+}
+
+func TestApprovers(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, map[string]string{
+		"*.shop.example.co.uk": "admin@example.co.uk", "example.com": "admin@example.com", "a.b.example.com": "admin@example.com",
+	}, approvers(&v1alpha1.Issuance{Names: []string{"*.shop.example.co.uk", "example.com", "a.b.example.com"}}))
+}
+
+func TestSolverHash(t *testing.T) {
+	t.Parallel()
+	dns := v1alpha1.Solver{RFC2136: &v1alpha1.SolverRFC2136{Nameserver: "192.0.2.1"}}
+	hashes := map[string]bool{}
+	for _, solver := range []v1alpha1.Solver{dns, manualSolver} {
+		for _, namespace := range []string{"a", "b"} {
+			hash, err := solverHash(solver, namespace)
+			require.NoError(t, err)
+			again, err := solverHash(solver, namespace)
+			require.NoError(t, err)
+			assert.Equal(t, hash, again)
+			assert.LessOrEqual(t, len(hash), 64)
+			hashes[hash] = true
+		}
+	}
+	assert.Len(t, hashes, 4)
+}
+
+func TestProviderChallengesKeepEverything(t *testing.T) {
+	t.Parallel()
+	got := providerChallenges([]v1alpha1.OrderChallenge{{
+		Domain: "example.com", Method: v1alpha1.DCVMethodFile, RecordName: "n", RecordValue: "v",
+		URLs: []string{"u"}, Body: "b", Emails: []string{"e"}, Validated: true,
+	}})
+	assert.Equal(t, []providers.Challenge{{
+		Domain: "example.com", Method: providers.MethodFile, RecordName: "n", RecordValue: "v",
+		URLs: []string{"u"}, Body: "b", Emails: []string{"e"}, Done: true,
+	}}, got)
+}
+
+// belongs decides whether an identifier may be used at all.
+func TestBelongs(t *testing.T) {
+	t.Parallel()
+	mine := csrPEM(t, keyA, "example.com")
+	other := csrPEM(t, keyB, "example.com")
+	p := purchaseOf(1)
+	p.Spec.CSRDigest = digestOf(t, mine)
+	reissued := purchaseOf(1, withOperation("x", v1alpha1.OperationDone))
+	reissued.Spec.Operation.CSRDigest = digestOf(t, mine)
+	issued := purchaseOf(1, certified("x", testDay, yes))
+	issued.Spec.Certificates[0].CSRDigest = digestOf(t, mine)
+	nameless := purchaseOf(1)
+	nameless.Spec.CommonName = ""
+	cases := map[string]struct {
+		purchase v1alpha1.ResellerPurchase
+		order    providers.Order
+		want     bool
+	}{
+		"our reference":                     {p, providers.Order{Reference: "ref", CSR: other}, true},
+		"another reference":                 {p, providers.Order{Reference: "theirs", Names: testNames}, false},
+		"another reference, but our CSR":    {p, providers.Order{Reference: "panel", CSR: mine}, true},
+		"our CSR":                           {p, providers.Order{CSR: mine}, true},
+		"our CSR in bare base64":            {p, providers.Order{CSR: bare(mine)}, true},
+		"the CSR of a reissue":              {reissued, providers.Order{CSR: mine}, true},
+		"the CSR of an earlier certificate": {issued, providers.Order{CSR: mine}, true},
+		"another CSR":                       {p, providers.Order{CSR: other, Names: testNames}, false},
+		"another CSR in bare base64":        {p, providers.Order{CSR: bare(other)}, false},
+		"an unreadable CSR, our names":      {p, providers.Order{CSR: []byte("garbage"), Names: testNames}, true},
+		"our names":                         {p, providers.Order{Names: []string{"example.com"}}, true},
+		"our names without a common name":   {nameless, providers.Order{Names: []string{"www.example.com"}}, true},
+		"other names":                       {p, providers.Order{Names: []string{"example.org"}}, false},
+		"nothing told":                      {p, providers.Order{}, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tc.want, belongs(&tc.purchase, tc.order))
+		})
+	}
+}

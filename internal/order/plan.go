@@ -1,0 +1,171 @@
+package order
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+)
+
+// defaultMinimumLifetime applies where an issuer states none: shorter certificates are
+// not worth a reissue.
+const defaultMinimumLifetime = 45 * 24 * time.Hour
+
+// plan decides how the certificate for the order's request is got: by finishing what was
+// ordered, by a reissue under the paid term, or by paying. It looks only at the ledger and
+// the issuer, never at the issuance, so that it comes to the same decision after a
+// crash at any point.
+func plan(v View) (Plan, *Hold) {
+	request := v.Order.Spec.Request
+	fresh := Plan{
+		Operation: v1alpha1.OperationPurchase,
+		CSR:       request.CSR, CSRDigest: request.CSRDigest, CommonName: request.CommonName, Names: request.Names,
+	}
+	newest := newestOf(v.Purchases, request.Names)
+	if newest == nil {
+		return fresh, nil
+	}
+	if hold := unusable(v, newest); hold != nil {
+		return Plan{}, hold
+	}
+	if newest.Spec.State == v1alpha1.PurchaseExpired || newest.Spec.Account != v.Issuer.Account {
+		return fresh, nil
+	}
+	if csr, digest, ok := pendingCSR(newest); ok {
+		fresh.Operation, fresh.Purchase, fresh.CSR, fresh.CSRDigest = v1alpha1.OperationResume, newest.Name, csr, digest
+		return fresh, nil
+	}
+	if hasCertificate(newest, request.CSRDigest) && newest.Spec.Certificates[len(newest.Spec.Certificates)-1].CSRDigest == request.CSRDigest {
+		fresh.Operation, fresh.Purchase = v1alpha1.OperationResume, newest.Name
+		return fresh, nil
+	}
+	switch {
+	case worthReissue(v, newest):
+		fresh.Operation, fresh.Purchase = v1alpha1.OperationReissue, newest.Name
+	case v.Issuer.Capabilities.Renew && nearEnd(v, newest):
+		fresh.Operation, fresh.Purchase = v1alpha1.OperationRenew, newest.Name
+	}
+	return fresh, nil
+}
+
+// newestOf returns the last purchase for exactly these names that may have cost money.
+func newestOf(purchases []v1alpha1.ResellerPurchase, names []string) *v1alpha1.ResellerPurchase {
+	for i := range slices.Backward(purchases) {
+		p := &purchases[i]
+		if p.Spec.State == v1alpha1.PurchaseRefused || p.Spec.State == v1alpha1.PurchaseAbsent {
+			continue
+		}
+		if slices.Equal(p.Spec.Names, names) {
+			return p
+		}
+	}
+	return nil
+}
+
+// unusable says why a purchase that stands in the way needs a person's decision.
+func unusable(v View, p *v1alpha1.ResellerPurchase) *Hold {
+	hold := func(reason Reason, format string, args ...any) *Hold {
+		return &Hold{Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+	switch p.Spec.State {
+	case v1alpha1.PurchaseRejected:
+		return hold(ReasonOrderRejected, "paid order of ResellerPurchase %s was rejected (%s): settle it with the reseller; to permit another purchase set its spec.resolution.absent to Confirmed", p.Name, p.Spec.Message)
+	case v1alpha1.PurchaseCancelled:
+		return hold(ReasonOrderCancelled, "order of ResellerPurchase %s was cancelled (%s): to permit another purchase set its spec.resolution.absent to Confirmed", p.Name, p.Spec.Message)
+	case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRefused, v1alpha1.PurchaseAbsent, v1alpha1.PurchaseExpired:
+	}
+	if p.Spec.ClusterID != v.ClusterID {
+		return hold(ReasonForeignCluster, "ResellerPurchase %s was made by cluster %s: to take it over set its spec.clusterID to %s", p.Name, p.Spec.ClusterID, v.ClusterID)
+	}
+	if p.Spec.Account != v.Issuer.Account && p.Spec.PaidUntil != nil && remaining(v, p) >= minimumLifetime(v) {
+		return hold(ReasonAccountChanged, "ResellerPurchase %s was paid by account %s at %s and is good until %s, but the issuer is now account %s at %s: point the issuer back, or give the purchase up by setting its spec.resolution.absent to Confirmed",
+			p.Name, p.Spec.Account.Name, p.Spec.Account.Endpoint, day(p.Spec.PaidUntil.Time), v.Issuer.Account.Name, v.Issuer.Account.Endpoint)
+	}
+	return nil
+}
+
+// pendingCSR returns the CSR for which the reseller took an order or a reissue and no
+// certificate was fetched yet. An enrolment, however it ended, is the second step of one.
+func pendingCSR(p *v1alpha1.ResellerPurchase) ([]byte, string, bool) {
+	op := p.Spec.Operation
+	placed := op != nil && (op.Kind == v1alpha1.PurchaseOperationEnrol ||
+		op.Kind == v1alpha1.PurchaseOperationReissue && op.Outcome == v1alpha1.OperationDone)
+	if placed && !hasCertificate(p, op.CSRDigest) {
+		return op.CSR, op.CSRDigest, true
+	}
+	if len(p.Spec.Certificates) == 0 {
+		return p.Spec.CSR, p.Spec.CSRDigest, true
+	}
+	return nil, "", false
+}
+
+func hasCertificate(p *v1alpha1.ResellerPurchase, csrDigest string) bool {
+	return slices.ContainsFunc(p.Spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool { return c.CSRDigest == csrDigest })
+}
+
+// enrolled reports whether the second step for a CSR was taken. It is taken once: a reseller
+// may need a while to show it.
+func enrolled(p *v1alpha1.ResellerPurchase, csrDigest string) bool {
+	op := p.Spec.Operation
+	return op != nil && op.Kind == v1alpha1.PurchaseOperationEnrol && op.CSRDigest == csrDigest && op.Outcome == v1alpha1.OperationDone
+}
+
+// worthReissue reports whether a further certificate of the paid term is allowed, lives
+// long enough, and outlives the present one.
+func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
+	if !v.Issuer.Capabilities.Reissue {
+		return false
+	}
+	present := p.Spec.Certificates[len(p.Spec.Certificates)-1]
+	if left := remaining(v, p); left <= 0 || left < minimumLifetime(v) {
+		return false
+	}
+	// A new leaf outlives the present one unless the paid term ends before. A leaf that
+	// nobody got is no reason to pay again.
+	if present.HandedOver == metav1.ConditionTrue && !p.Spec.PaidUntil.After(present.NotAfter.Time) {
+		return false
+	}
+	switch v.Issuer.Policy.Reissue {
+	case v1alpha1.ReissueAlways:
+		return true
+	case v1alpha1.ReissueNever:
+		return false
+	case v1alpha1.ReissueWhenSafe:
+	}
+	return v.Issuer.Profile.ReissueKeepsOld || present.HandedOver != metav1.ConditionTrue
+}
+
+// nearEnd reports whether the paid term is too short for another certificate, which is
+// when a renewal makes sense; a purchase under a policy that forbids reissues is new, and
+// so is one after a term that is over.
+func nearEnd(v View, p *v1alpha1.ResellerPurchase) bool {
+	left := remaining(v, p)
+	return left > 0 && left < max(minimumLifetime(v), v.Issuer.Profile.MaxValidity/2)
+}
+
+// remaining is how long a certificate issued now under the purchase would live.
+func remaining(v View, p *v1alpha1.ResellerPurchase) time.Duration {
+	if p.Spec.PaidUntil == nil {
+		return 0
+	}
+	return min(v.Issuer.Profile.MaxValidity, p.Spec.PaidUntil.Sub(v.Now))
+}
+
+// minimumLifetime is the shortest certificate worth a reissue: what the issuer says, at
+// least one and a half times the renewal time so that a new certificate isn't due for
+// renewal at once, at most half of what the CA issues.
+func minimumLifetime(v View) time.Duration {
+	lifetime := defaultMinimumLifetime
+	if m := v.Issuer.Policy.MinimumLifetime; m != nil {
+		lifetime = m.Duration
+	}
+	if before := v.Order.Spec.Request.RenewBefore; before != nil {
+		lifetime = max(lifetime, before.Duration*3/2)
+	}
+	return min(lifetime, v.Issuer.Profile.MaxValidity/2)
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -1,0 +1,175 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/chain"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/caa"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/spending"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+)
+
+// preflight finds what would go wrong after paying, while it costs nothing.
+func (r *Reconciler) preflight(ctx context.Context, s *scope) (outcome, error) {
+	issuance := s.order.Status.Issuance
+	settings := s.supplier.Spec.DCV
+	if err := stillSuitable(s); err != nil {
+		return fail(s, err.Error()), nil
+	}
+	method, why := chooseMethod(settings.Methods, s.view.Issuer.Profile, solversOf(s.supplier), s.order.Spec.Request.Labels, issuance.Names)
+	if method == "" {
+		return hold(s, ReasonNoSolver, "no way to validate the names, nothing was bought: "+why), nil
+	}
+	if issuance.Method != method {
+		// What was prepared is for another method.
+		issuance.Method, issuance.Prepared, issuance.Challenges, issuance.PropagatedAt = method, nil, nil, nil
+	}
+	if result, ok := r.checkCAA(ctx, s); !ok {
+		return result, nil
+	}
+	if err := r.checkWithReseller(ctx, s); err != nil {
+		return callFailed(s, err), nil
+	}
+	if hold := unaffordable(s); hold != nil {
+		return *hold, nil
+	}
+	// Only a purchase ends a row of refusals.
+	failures := s.order.Status.Failures
+	if s.view.Issuer.Capabilities.Prepare {
+		moveTo(s, v1alpha1.OrderPublishing)
+	} else {
+		moveTo(s, v1alpha1.OrderOrdering)
+	}
+	s.order.Status.Failures = failures
+	return goOn, nil
+}
+
+// stillSuitable holds the request against the issuer as it is now: it may have changed since
+// the request was admitted, and nothing is paid yet.
+func stillSuitable(s *scope) error {
+	issuance := s.order.Status.Issuance
+	csr, err := chain.ParseCSR(issuance.CSR)
+	if err != nil {
+		return err
+	}
+	if err := Suitable(s.view.Issuer.Profile, Candidate{CSR: csr}); err != nil {
+		return err
+	}
+	namespace := s.order.Namespace
+	if s.order.Spec.Request.Kind == v1alpha1.RequestKindCertificateSigningRequest {
+		namespace = ""
+	}
+	return Permits(s.supplier.Allowed, namespace, issuance.Names)
+}
+
+// checkCAA asks whether CAA records permit the product's CA to issue.
+func (r *Reconciler) checkCAA(ctx context.Context, s *scope) (outcome, bool) {
+	policy, identities := s.supplier.Spec.DCV.CAAPolicy, s.view.Issuer.Profile.CAAIdentities
+	if policy == v1alpha1.CAAIgnore || len(identities) == 0 {
+		return outcome{}, true
+	}
+	for _, name := range s.order.Status.Issuance.Names {
+		result := r.CAA.Check(ctx, caa.Question{DNSName: name, Identities: identities})
+		switch {
+		case result.Verdict == caa.Forbidden && policy == v1alpha1.CAAEnforce:
+			return hold(s, ReasonCAAForbids, "nothing was bought: "+result.Message), false
+		case result.Verdict == caa.Forbidden:
+			s.events = append(s.events, happening{warning: true, reason: "CAAForbids", message: clip(result.Message)})
+		}
+	}
+	return outcome{}, true
+}
+
+// checkWithReseller has the reseller look at the CSR and tell price and balance, as far
+// as its API does. Reissues cost nothing.
+func (r *Reconciler) checkWithReseller(ctx context.Context, s *scope) error {
+	request := providerRequest(s)
+	checker, checks := s.supplier.Provider.(providers.CSRChecker)
+	pricer, prices := s.supplier.Provider.(providers.Pricer)
+	prices = prices && s.order.Status.Issuance.Operation != v1alpha1.OperationReissue
+	if !checks && !prices {
+		return nil
+	}
+	// One turn is for all of it: on a slow account the second call would never get its own.
+	return r.call(ctx, s, func(ctx context.Context) error {
+		if checks {
+			if err := checker.CheckCSR(ctx, request); err != nil {
+				return err
+			}
+		}
+		if !prices {
+			return nil
+		}
+		return checkPrice(ctx, s, pricer, request)
+	})
+}
+
+// checkPrice notes the price and compares it with the account's balance.
+func checkPrice(ctx context.Context, s *scope, pricer providers.Pricer, request providers.Request) error {
+	price, err := pricer.Price(ctx, request)
+	if err != nil {
+		return err
+	}
+	s.order.Status.Issuance.Price = ledger.Money(&price)
+	info, err := s.supplier.Provider.Check(ctx)
+	if err != nil {
+		return err
+	}
+	balance := info.Balance
+	if balance == nil || !balance.Amount.LessThan(price.Amount) ||
+		balance.Currency != "" && price.Currency != "" && balance.Currency != price.Currency {
+		return nil
+	}
+	return &providers.Error{
+		Kind: providers.Funds, Provider: s.view.Issuer.Account.Reseller, Operation: "preflight",
+		Message: fmt.Sprintf("the balance is %s and the price %s", balance, price),
+	}
+}
+
+// unaffordable holds at once what a price limit forbids, before records are published.
+func unaffordable(s *scope) *outcome {
+	issuance := s.order.Status.Issuance
+	if issuance.Operation == v1alpha1.OperationReissue {
+		return nil
+	}
+	if refusal := spending.WithinLimit(s.view.Issuer.Policy.PriceLimit, issuance.Price); refusal != nil {
+		result := refused(s, refusal)
+		return &result
+	}
+	return nil
+}
+
+// validationText says what an order waits for after it was placed.
+func validationText(s *scope, order providers.Order) (Reason, string) {
+	issuance := s.order.Status.Issuance
+	if issuance.Method == v1alpha1.DCVMethodEmail {
+		var boxes []string
+		for _, c := range order.Challenges {
+			if c.Chosen != "" {
+				boxes = append(boxes, c.Chosen)
+			}
+		}
+		if len(boxes) == 0 {
+			boxes = slices.Sorted(maps.Values(approvers(issuance)))
+		}
+		boxes = slices.Compact(boxes)
+		return ReasonAwaitingApproval, "somebody has to approve the message that the CA sent to " + strings.Join(boxes, ", ")
+	}
+	if issuance.Method == v1alpha1.DCVMethodFile {
+		for _, c := range issuance.Challenges {
+			if len(c.URLs) > 0 && !c.Validated {
+				return ReasonAwaitingRecords, fmt.Sprintf("serve this text at %s: %q; it goes on by itself when the CA has seen it", c.URLs[len(c.URLs)-1], c.Body)
+			}
+		}
+	}
+	if order.Detail != "" {
+		return ReasonAwaitingValidation, "the reseller is validating: " + order.Detail
+	}
+	return ReasonAwaitingValidation, "records are published; the CA is validating them"
+}

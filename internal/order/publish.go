@@ -1,0 +1,367 @@
+package order
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/manual"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+)
+
+// parallelHooks bounds how many records of one order are published at a time.
+const parallelHooks = 8
+
+// errRecordBusy says that another order works on the same record set right now.
+var errRecordBusy = errors.New("another order is changing the same record set")
+
+// prepare asks for the challenges before anything is paid.
+func (r *Reconciler) prepare(ctx context.Context, s *scope) (outcome, error) {
+	issuance := s.order.Status.Issuance
+	var challenges []providers.Challenge
+	err := r.call(ctx, s, func(ctx context.Context) (err error) {
+		challenges, issuance.Prepared, err = s.supplier.Provider.(providers.Preparer).Prepare(ctx, providerRequest(s))
+		return err
+	})
+	if err != nil {
+		return callFailed(s, err), nil
+	}
+	if err := r.setChallenges(ctx, s, challenges); err != nil {
+		return outcome{}, err
+	}
+	if len(challenges) == 0 {
+		moveTo(s, v1alpha1.OrderOrdering)
+	}
+	return goOn, nil
+}
+
+// setChallenges takes over challenges that the reseller told, and notes their records as
+// about to be published, finalizer first: from then on they are cleaned up whatever
+// happens.
+func (r *Reconciler) setChallenges(ctx context.Context, s *scope, challenges []providers.Challenge) error {
+	if len(challenges) == 0 {
+		return nil
+	}
+	issuance := s.order.Status.Issuance
+	list := make([]v1alpha1.OrderChallenge, 0, len(challenges))
+	for _, c := range challenges {
+		challenge := v1alpha1.OrderChallenge{
+			Domain: c.Domain, Method: v1alpha1.DCVMethod(c.Method),
+			RecordName: c.RecordName, RecordValue: c.RecordValue,
+			URLs: c.URLs, Body: c.Body, Emails: c.Emails, Validated: c.Done,
+		}
+		if i := slices.IndexFunc(issuance.Challenges, func(o v1alpha1.OrderChallenge) bool { return sameData(o, challenge) }); i >= 0 {
+			challenge.Seen = issuance.Challenges[i].Seen
+		} else if !challenge.Validated {
+			issuance.PropagatedAt, issuance.ValidationAskedAt = nil, nil
+		}
+		list = append(list, challenge)
+	}
+	issuance.Challenges = list
+	return r.registerRecords(ctx, s)
+}
+
+func sameData(a, b v1alpha1.OrderChallenge) bool {
+	return a.Method == b.Method && a.RecordName == b.RecordName && a.RecordValue == b.RecordValue && a.Body == b.Body
+}
+
+// registerRecords writes down what is about to be published.
+func (r *Reconciler) registerRecords(ctx context.Context, s *scope) error {
+	status := &s.order.Status
+	solvers := solversOf(s.supplier)
+	for i := range status.Issuance.Challenges {
+		c := &status.Issuance.Challenges[i]
+		if c.RecordName == "" || c.Validated {
+			continue
+		}
+		solver, ok := solverFor(c.Method, solvers, s.order.Spec.Request.Labels, requestedName(c.Domain, status.Issuance.Names))
+		if !ok {
+			solver = manualSolver
+		}
+		hash, err := solverHash(solver, s.supplier.SecretNamespace)
+		if err != nil {
+			return err
+		}
+		addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: solver})
+		c.Solver = addRecord(status, v1alpha1.PublishedRecord{Name: c.RecordName, Type: c.Method, Value: c.RecordValue, Domain: c.Domain, Solver: hash})
+	}
+	status.Solvers = slices.DeleteFunc(status.Solvers, func(o v1alpha1.SolverSnapshot) bool {
+		return !slices.ContainsFunc(status.Records, func(record v1alpha1.PublishedRecord) bool { return record.Solver == o.Hash })
+	})
+	if len(status.Records) == 0 || controllerutil.ContainsFinalizer(s.order, v1alpha1.FinalizerRecords) {
+		return nil
+	}
+	return r.setFinalizer(ctx, s.order, true)
+}
+
+// addRecord notes a record once and returns the hash of its solver. As long as none has
+// published it, that is the one selected now: the one before may have been corrected.
+func addRecord(status *v1alpha1.ResellerOrderStatus, record v1alpha1.PublishedRecord) string {
+	i := slices.IndexFunc(status.Records, func(o v1alpha1.PublishedRecord) bool { return sameRecord(o, record) })
+	if i < 0 {
+		status.Records = append(status.Records, record)
+		return record.Solver
+	}
+	if !status.Records[i].Presented {
+		status.Records[i].Solver = record.Solver
+	}
+	return status.Records[i].Solver
+}
+
+func sameRecord(a, b v1alpha1.PublishedRecord) bool {
+	return a.Type == b.Type && a.Name == b.Name && a.Value == b.Value
+}
+
+func addSnapshot(status *v1alpha1.ResellerOrderStatus, snapshot v1alpha1.SolverSnapshot) {
+	if !slices.ContainsFunc(status.Solvers, func(o v1alpha1.SolverSnapshot) bool { return o.Hash == snapshot.Hash }) {
+		status.Solvers = append(status.Solvers, snapshot)
+	}
+}
+
+// setFinalizer changes nothing but the finalizer; the status in memory stays.
+func (r *Reconciler) setFinalizer(ctx context.Context, order *v1alpha1.ResellerOrder, present bool) error {
+	changed := order.DeepCopy()
+	before := client.MergeFromWithOptions(order.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if present {
+		controllerutil.AddFinalizer(changed, v1alpha1.FinalizerRecords)
+	} else {
+		controllerutil.RemoveFinalizer(changed, v1alpha1.FinalizerRecords)
+	}
+	if err := r.Client.Patch(ctx, changed, before); err != nil {
+		return fmt.Errorf("order: finalizer: %w", err)
+	}
+	order.Finalizers, order.ResourceVersion = changed.Finalizers, changed.ResourceVersion
+	return nil
+}
+
+// publish has the solvers publish what isn't yet, several records at a time.
+func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
+	status := &s.order.Status
+	if err := r.registerRecords(ctx, s); err != nil {
+		return outcome{}, err
+	}
+	var published []string
+	failures := r.eachRecord(ctx, s, func(record *v1alpha1.PublishedRecord) bool {
+		return !record.Presented && wanted(status.Issuance, *record)
+	}, present, func(record *v1alpha1.PublishedRecord) {
+		record.Presented = true
+		published = append(published, record.Name)
+	})
+	if len(failures) > 0 {
+		err := failures[0]
+		if errors.Is(err, errRecordBusy) {
+			return outcome{after: time.Second}, nil
+		}
+		if pending, ok := errors.AsType[*pendingError](err); ok {
+			return wait(s, ReasonAwaitingPropagation, pending.Error(), pending.after), nil
+		}
+		status.Failures++
+		after := retryInterval(status.Failures)
+		if errors.Is(err, dcv.ErrConflict) || errors.Is(err, dcv.ErrDenied) || errors.Is(err, dcv.ErrUnsupported) {
+			after = max(after, time.Minute)
+		}
+		s.events = append(s.events, happening{warning: true, reason: string(ReasonSolverFailed), message: clip(err.Error())})
+		return wait(s, ReasonSolverFailed, "a solver could not publish a record, nothing is lost: "+err.Error(), after), nil
+	}
+	if len(published) > 0 && !s.manualOnly() {
+		s.note("Published", "published %d record(s), first %s", len(published), published[0])
+	}
+	clearWaiting(status)
+	return goOn, nil
+}
+
+// pendingError says that a DNS service has taken a record and works on it.
+type pendingError struct {
+	record  string
+	message string
+	after   time.Duration
+}
+
+func (e *pendingError) Error() string {
+	return fmt.Sprintf("the DNS service is still storing %s: %s", e.record, e.message)
+}
+
+// minPending is how long to wait at least for a DNS service.
+const minPending = 2 * time.Second
+
+func present(ctx context.Context, hook dcv.Hook, request dcv.Request) error {
+	state, err := hook.Present(ctx, request)
+	if err == nil && state.Phase == dcv.Pending {
+		return &pendingError{record: request.Record.Key(), message: state.Message, after: max(minPending, state.RetryAfter)}
+	}
+	return err
+}
+
+// hookFunc is a call of a hook for one record.
+type hookFunc func(context.Context, dcv.Hook, dcv.Request) error
+
+// eachRecord runs a hook call for the records that are selected, at most parallelHooks at
+// a time and never two on the same record set, and calls done for those that succeed.
+// The errors of the others come back in the order of the records, those that pass by
+// themselves last.
+func (r *Reconciler) eachRecord(ctx context.Context, s *scope, selected func(*v1alpha1.PublishedRecord) bool,
+	call hookFunc, done func(*v1alpha1.PublishedRecord),
+) []error {
+	records := s.order.Status.Records
+	results := make([]error, len(records))
+	chosen := make([]bool, len(records))
+	hooks := r.hooksOf(ctx, s)
+	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	group.SetLimit(parallelHooks)
+	for i := range records {
+		if chosen[i] = selected(&records[i]); !chosen[i] {
+			continue
+		}
+		group.Go(func() error {
+			results[i] = r.hookCall(groupCtx, s, hooks[records[i].Solver], records[i], call)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return []error{err}
+	}
+	var failures []error
+	for i := range records {
+		switch {
+		case results[i] != nil:
+			failures = append(failures, results[i])
+		case chosen[i]:
+			done(&records[i])
+		}
+	}
+	slices.SortStableFunc(failures, func(a, b error) int { return cmp.Compare(passing(a), passing(b)) })
+	return failures
+}
+
+// passing ranks errors by how soon they pass by themselves.
+func passing(err error) int {
+	if errors.Is(err, errRecordBusy) {
+		return 2
+	}
+	if _, pending := errors.AsType[*pendingError](err); pending {
+		return 1
+	}
+	return 0
+}
+
+// hookTimeout bounds one call of a hook.
+const hookTimeout = 30 * time.Second
+
+// solverHook is the hook of one solver, and where its Secrets are.
+type solverHook struct {
+	hook            dcv.Hook
+	secretNamespace string
+	err             error
+}
+
+// hooksOf makes the hooks of the order's solvers, one for each: a hook bounds its own
+// traffic.
+func (r *Reconciler) hooksOf(ctx context.Context, s *scope) map[string]solverHook {
+	hooks := make(map[string]solverHook, len(s.order.Status.Solvers))
+	for _, snapshot := range s.order.Status.Solvers {
+		hook, err := r.Hooks(ctx, snapshot.Solver, snapshot.SecretNamespace)
+		hooks[snapshot.Hash] = solverHook{hook: hook, secretNamespace: snapshot.SecretNamespace, err: err}
+	}
+	return hooks
+}
+
+func (r *Reconciler) hookCall(ctx context.Context, s *scope, solver solverHook, record v1alpha1.PublishedRecord, call hookFunc) error {
+	switch {
+	case solver.err != nil:
+		return solver.err
+	case solver.hook == nil:
+		return fmt.Errorf("order: record %s: its solver is not in status.solvers", record.Name)
+	}
+	request := dcv.Request{
+		ID: s.order.Namespace + "/" + s.order.Name, DNSName: record.Domain, Namespace: solver.secretNamespace,
+		Record: dcv.Record{Type: dcv.RecordType(record.Type), FQDN: record.Name, Value: record.Value},
+	}
+	if !r.records.try(request.Record.Key()) {
+		return errRecordBusy
+	}
+	defer r.records.release(request.Record.Key())
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	return call(ctx, solver.hook, request)
+}
+
+// manualOnly reports whether a person publishes all records.
+func (s *scope) manualOnly() bool {
+	return !slices.ContainsFunc(s.order.Status.Solvers, func(o v1alpha1.SolverSnapshot) bool { return o.Solver.Manual == nil })
+}
+
+// observe looks once whether the records are published everywhere.
+func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
+	issuance := s.order.Status.Issuance
+	observer, err := r.Observers(s.supplier.Spec.DCV.Propagation)
+	if err != nil {
+		return hold(s, ReasonNoSolver, "spec.dcv.propagation: "+err.Error()), nil //nolint:nilerr // it is the order's state, not a fault
+	}
+	var missing string
+	var missingAt *v1alpha1.OrderChallenge
+	var retry time.Duration
+	for i := range issuance.Challenges {
+		c := &issuance.Challenges[i]
+		if c.RecordName == "" || c.Validated || c.Seen {
+			continue
+		}
+		seen, err := observer.Check(ctx, dcv.Record{Type: dcv.RecordType(c.Method), FQDN: c.RecordName, Value: c.RecordValue})
+		if err != nil {
+			return outcome{}, err
+		}
+		c.Seen = seen.Propagated
+		if !seen.Propagated && missingAt == nil {
+			missing, missingAt, retry = seen.Message, c, seen.RetryAfter
+		}
+	}
+	if missingAt == nil {
+		return propagated(s, "records are on all authoritative servers"), nil
+	}
+	if proceeds(s) {
+		return propagated(s, "going on without seeing all records, as spec.dcv.propagation.onTimeout says"), nil
+	}
+	issuance.Attempts++
+	after := max(retry, observeInterval(s.view.Now.Sub(issuance.Since.Time)))
+	if r.isManual(s, missingAt.Solver) {
+		return wait(s, ReasonAwaitingRecords, instruction(missingAt), after), nil
+	}
+	return wait(s, ReasonAwaitingPropagation, missing, after), nil
+}
+
+func propagated(s *scope, message string) outcome {
+	now := metav1.NewTime(s.view.Now)
+	s.order.Status.Issuance.PropagatedAt = &now
+	s.note("Propagated", "%s", message)
+	clearWaiting(&s.order.Status)
+	return goOn
+}
+
+// proceeds reports whether the admin chose to go on after the time-out.
+func proceeds(s *scope) bool {
+	settings := s.view.Issuer.Propagation
+	if settings.OnTimeout != v1alpha1.PropagationProceed || settings.Timeout == nil {
+		return false
+	}
+	return s.view.Now.Sub(s.order.Status.Issuance.Since.Time) > settings.Timeout.Duration
+}
+
+func (r *Reconciler) isManual(s *scope, hash string) bool {
+	i := slices.IndexFunc(s.order.Status.Solvers, func(o v1alpha1.SolverSnapshot) bool { return o.Hash == hash })
+	return i >= 0 && s.order.Status.Solvers[i].Solver.Manual != nil
+}
+
+// instruction tells a person what to publish.
+func instruction(c *v1alpha1.OrderChallenge) string {
+	record := dcv.Record{Type: dcv.RecordType(c.Method), FQDN: c.RecordName, Value: c.RecordValue}
+	return manual.Instruction(record) + "; the order goes on by itself when the record is visible"
+}

@@ -1,0 +1,291 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/chain"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/caa"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/propagation"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+)
+
+// maxSteps bounds one reconciliation; what is left comes with the next.
+const maxSteps = 25
+
+// HookFactory makes the hook of a solver. Its Secrets are in the namespace given.
+type HookFactory func(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) (dcv.Hook, error)
+
+// Observer looks once whether a record is published.
+type Observer interface {
+	Check(ctx context.Context, record dcv.Record) (propagation.Observation, error)
+}
+
+// ObserverFactory makes the observer for an issuer's settings.
+type ObserverFactory func(settings v1alpha1.Propagation) (Observer, error)
+
+// CAAChecker judges the CAA records of a name.
+type CAAChecker interface {
+	Check(ctx context.Context, question caa.Question) caa.Result
+}
+
+// Reconciler supplies ResellerOrders.
+type Reconciler struct {
+	// Client reads from the cache and writes; Reader reads past the cache.
+	Client client.Client
+	Reader client.Reader
+
+	Suppliers *Suppliers
+	Ledger    *ledger.Ledger
+	Limits    *providers.Limiters
+	Hooks     HookFactory
+	Observers ObserverFactory
+	CAA       CAAChecker
+	// Intermediates fetches what issuers permit; its AllowedHosts are set per issuer.
+	Intermediates chain.Fetcher
+	Recorder      events.EventRecorder
+	Now           func() time.Time
+
+	// OverdueAfter marks orders whose request waits longer.
+	OverdueAfter time.Duration
+	// MinPoll is the shortest time between two polls of one order.
+	MinPoll time.Duration
+	// Concurrency is the number of orders worked on at a time.
+	Concurrency int
+
+	buyers  locks
+	records locks
+	watches watches
+	// unrecorded are the outcomes by intent that this process knows and could not
+	// store: functions that store them.
+	unrecorded sync.Map
+}
+
+// scope is one reconciliation.
+type scope struct {
+	order    *v1alpha1.ResellerOrder
+	view     View
+	supplier *Supplier
+	events   []happening
+	// wrote is true once this reconciliation has written to the ledger: the cache is
+	// behind then.
+	wrote bool
+}
+
+type happening struct {
+	warning bool
+	reason  string
+	message string
+}
+
+// note announces a transition once its status is written.
+func (s *scope) note(reason, format string, args ...any) {
+	s.events = append(s.events, happening{reason: reason, message: fmt.Sprintf(format, args...)})
+}
+
+// outcome tells what follows a step: another step at once, or a pause.
+type outcome struct {
+	again bool
+	after time.Duration
+}
+
+var goOn = outcome{again: true}
+
+// Reconcile takes as many steps as there are to take now. Each step's status is
+// written before the next is decided, so that nothing rests on a stale cache
+// within one reconciliation.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	order := &v1alpha1.ResellerOrder{}
+	if err := r.Client.Get(ctx, request.NamespacedName, order); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("key", order.Spec.Key))
+	s := &scope{order: order}
+	for range maxSteps {
+		result, err := r.step(ctx, s)
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			// Somebody else wrote, or the cache was behind: the newer object comes
+			// through the watch, this only makes sure.
+			return ctrl.Result{RequeueAfter: time.Second}, nil
+		}
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if !result.again {
+			return ctrl.Result{RequeueAfter: result.after}, nil
+		}
+	}
+	return ctrl.Result{RequeueAfter: time.Second}, nil
+}
+
+// step decides, acts and writes the status.
+func (r *Reconciler) step(ctx context.Context, s *scope) (outcome, error) {
+	if err := r.gather(ctx, s); err != nil {
+		return outcome{}, err
+	}
+	before := s.order.DeepCopy()
+	action := next(s.view)
+	log.FromContext(ctx).V(1).Info("next step", "action", fmt.Sprintf("%T", action))
+	result, err := r.act(ctx, s, action)
+	if err != nil {
+		return outcome{}, err
+	}
+	if _, released := action.(Release); released {
+		return result, nil
+	}
+	summarise(s.order, s.view, r.OverdueAfter)
+	if err := r.write(ctx, before, s); err != nil {
+		return outcome{}, err
+	}
+	if result.after > 0 {
+		// Never in phase with other orders, and never past the point at which an
+		// overdue mark is due.
+		result.after = min(max(result.after, time.Second), time.Hour)
+	}
+	return result, nil
+}
+
+// write stores the status if it changed, and announces the transition.
+func (r *Reconciler) write(ctx context.Context, before *v1alpha1.ResellerOrder, s *scope) error {
+	if !equality.Semantic.DeepEqual(before.Status, s.order.Status) {
+		if err := r.Client.Status().Update(ctx, s.order); err != nil {
+			return fmt.Errorf("order: write status: %w", err)
+		}
+		announceState(before, s)
+	}
+	r.emit(s)
+	return nil
+}
+
+// act carries an action out.
+func (r *Reconciler) act(ctx context.Context, s *scope, action Action) (outcome, error) {
+	switch a := action.(type) {
+	case Rest:
+		return rest(s, a), nil
+	case Hold:
+		return heldByPlan(s, a), nil
+	case GoIdle:
+		goIdle(s)
+		return goOn, nil
+	case Start:
+		start(s, a.Plan)
+		return goOn, nil
+	case Release:
+		return outcome{}, r.release(ctx, s.order)
+	case Deliver:
+		return r.deliver(ctx, s)
+	case Resolve:
+		return r.resolve(ctx, s, a.Purchase)
+	case Recover:
+		return r.recover(ctx, s, a.Purchase)
+	case Preflight, Prepare, Publish, Observe, RemoveRecords:
+		return r.actOnDCV(ctx, s, action)
+	case Pay, Reissue, Enrol:
+		return r.spend(ctx, s, a)
+	case Poll:
+		return r.poll(ctx, s, a.Purchase)
+	case AskValidation:
+		return r.askValidation(ctx, s, a.Purchase)
+	}
+	return outcome{}, fmt.Errorf("order: unknown action %T", action)
+}
+
+// spend makes a call that can't be repeated.
+func (r *Reconciler) spend(ctx context.Context, s *scope, action Action) (outcome, error) {
+	switch a := action.(type) {
+	case Pay:
+		return r.pay(ctx, s, a)
+	case Reissue:
+		return r.reissue(ctx, s, a)
+	case Enrol:
+		return r.enrol(ctx, s, a)
+	}
+	return outcome{}, fmt.Errorf("order: %T is not a call that can't be repeated", action)
+}
+
+func (r *Reconciler) actOnDCV(ctx context.Context, s *scope, action Action) (outcome, error) {
+	switch action.(type) {
+	case Preflight:
+		return r.preflight(ctx, s)
+	case Prepare:
+		return r.prepare(ctx, s)
+	case Publish:
+		return r.publish(ctx, s)
+	case Observe:
+		return r.observe(ctx, s)
+	}
+	return r.removeRecords(ctx, s)
+}
+
+func rest(s *scope, a Rest) outcome {
+	if a.Until.IsZero() {
+		return outcome{}
+	}
+	return outcome{after: max(a.Until.Sub(s.view.Now), time.Second)}
+}
+
+// locks are non-blocking locks by name.
+type locks struct{ held sync.Map }
+
+func (l *locks) try(name string) bool {
+	_, taken := l.held.LoadOrStore(name, struct{}{})
+	return !taken
+}
+
+func (l *locks) release(name string) { l.held.Delete(name) }
+
+// watches remember since when this process looks for the effects of open intents.
+type watches struct {
+	mu    sync.Mutex
+	known map[string]Watch
+}
+
+func (w *watches) snapshot(names []string, now time.Time) map[string]Watch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := make(map[string]Watch, len(names))
+	for _, name := range names {
+		if w.known == nil {
+			w.known = map[string]Watch{}
+		}
+		if _, ok := w.known[name]; !ok {
+			w.known[name] = Watch{Since: now}
+		}
+		seen[name] = w.known[name]
+	}
+	return seen
+}
+
+// look notes a search and returns how long this process has watched.
+func (w *watches) look(name string, now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	watch, ok := w.known[name]
+	if !ok {
+		watch.Since = now
+	}
+	watch.LastLook = now
+	if w.known == nil {
+		w.known = map[string]Watch{}
+	}
+	w.known[name] = watch
+	return now.Sub(watch.Since)
+}
+
+func (w *watches) forget(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.known, name)
+}
