@@ -9,9 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	gateways "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/gateways"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/ingresses"
@@ -31,8 +28,9 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
-
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 // workersPerController is upstream's default.

@@ -82,7 +82,7 @@ func Build(ctx context.Context, w io.Writer) error {
 
 // build returns the directory of the executable, in the cache.
 func (h helper) build(ctx context.Context, w io.Writer) (string, error) {
-	module, err := moduleDir()
+	module, err := ModuleDir()
 	if err != nil {
 		return "", err
 	}

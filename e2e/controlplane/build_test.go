@@ -41,7 +41,7 @@ func write(t *testing.T, path, content string) {
 
 func output(t *testing.T, executable string) string {
 	t.Helper()
-	text, err := exec.CommandContext(t.Context(), executable).CombinedOutput() //nolint:gosec // just built
+	text, err := exec.CommandContext(t.Context(), executable).CombinedOutput()
 	require.NoError(t, err)
 	return string(text)
 }
@@ -125,7 +125,7 @@ func TestPublishLosesGracefully(t *testing.T) {
 	write(t, filepath.Join(target, "tiny"), "theirs")
 	write(t, filepath.Join(draft, "tiny"), "ours")
 	require.NoError(t, publish(draft, target, filepath.Join(cache, "tiny-*")))
-	content, err := os.ReadFile(filepath.Join(target, "tiny")) //nolint:gosec // a test's file
+	content, err := os.ReadFile(filepath.Join(target, "tiny"))
 	require.NoError(t, err)
 	assert.Equal(t, "theirs", string(content))
 }
@@ -133,7 +133,7 @@ func TestPublishLosesGracefully(t *testing.T) {
 func TestModuleDir(t *testing.T) {
 	root := t.TempDir()
 	t.Chdir(root)
-	_, err := moduleDir()
+	_, err := ModuleDir()
 	require.ErrorContains(t, err, "not found in or above")
 
 	module := filepath.Join(root, "repository", "e2e")
@@ -142,7 +142,7 @@ func TestModuleDir(t *testing.T) {
 	write(t, filepath.Join(module, "go.mod"), "module "+modulePath+"\n")
 	for _, dir := range []string{module, below, filepath.Dir(module)} {
 		t.Chdir(dir)
-		found, err := moduleDir()
+		found, err := ModuleDir()
 		require.NoError(t, err)
 		assert.Equal(t, module, found)
 	}

@@ -12,9 +12,9 @@ import (
 // modulePath is the Go module that this package belongs to.
 const modulePath = "github.com/reseller-issuer/reseller-issuer/e2e"
 
-// moduleDir finds the e2e module from the working directory: upwards, or in a
+// ModuleDir finds the directory of the e2e module from the working directory: upwards, or in a
 // directory called e2e on the way. Builds with -trimpath know no source paths.
-func moduleDir() (string, error) {
+func ModuleDir() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("controlplane: %w", err)

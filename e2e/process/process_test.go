@@ -167,7 +167,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	t.Parallel()
 	executable, err := os.Executable()
 	require.NoError(t, err)
-	parent := exec.CommandContext(t.Context(), executable, "-test.run=^TestParent$") //nolint:gosec // this binary
+	parent := exec.CommandContext(t.Context(), executable, "-test.run=^TestParent$")
 	parent.Env = append(os.Environ(), parentVariable+"="+t.TempDir())
 	output, err := parent.StdoutPipe()
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestParent(t *testing.T) {
 		assert.False(t, isGone(p.PID()))
 		return
 	}
-	_, err = fmt.Println(p.PID())
+	_, err = fmt.Fprintln(os.Stdout, p.PID())
 	require.NoError(t, err)
 	<-p.Exited()
 }

@@ -57,7 +57,7 @@ func run(ctx context.Context, manifests []string) (err error) {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "Ctrl-C stops it. The kubeconfig:")
-	if _, err := fmt.Println(kubeconfig); err != nil {
+	if _, err := fmt.Fprintln(os.Stdout, kubeconfig); err != nil {
 		return err
 	}
 	<-ctx.Done()

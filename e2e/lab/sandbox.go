@@ -1,0 +1,139 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/reseller-issuer/reseller-issuer/e2e/process"
+	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
+)
+
+const (
+	adminTimeout = 10 * time.Second
+	maxAdminBody = 16 << 20
+)
+
+// sandboxProcess is the sandbox reseller.
+type sandboxProcess struct {
+	*process.Process
+	base     string // http://127.0.0.1:PORT
+	rootFile string
+}
+
+// startSandbox starts the sandbox reseller, which validates with the lab's name
+// server as a CA would with the world's.
+func (l *Lab) startSandbox(ctx context.Context, options Options) error {
+	port, err := process.FreePort(ctx)
+	if err != nil {
+		return err
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	dir := l.plane.Dir()
+	s := &sandboxProcess{base: "http://" + address, rootFile: filepath.Join(dir, "sandbox-root.pem")}
+	s.Process, err = process.Start(ctx, process.Spec{
+		Name: sandboxName,
+		Path: l.executable(sandboxName),
+		Args: append([]string{
+			"--listen=" + address,
+			"--resolver=" + l.dns.Addr(),
+			"--tick=100ms",
+			"--validation-interval=2s",
+			"--root-out=" + s.rootFile,
+		}, options.SandboxArgs...),
+		LogFile: filepath.Join(dir, sandboxName+".log"),
+		Ready:   process.HTTPReady(s.base+sandbox.AdminPrefix+"healthz", nil),
+	})
+	if err != nil {
+		return err
+	}
+	l.sandbox = s
+	return nil
+}
+
+// ResellerURL is where the sandbox's resellers are, each under a path of its own.
+func (l *Lab) ResellerURL() string { return l.sandbox.base }
+
+// ResellerEndpoint is the base URL of the sandbox's CyberSSL API.
+func (l *Lab) ResellerEndpoint() string { return l.sandbox.base + "/v1" }
+
+// AdminURL is the base URL of the sandbox's admin API, with a slash at the end.
+func (l *Lab) AdminURL() string { return l.sandbox.base + sandbox.AdminPrefix }
+
+// Ledger is what the sandbox charged and did, oldest first.
+func (l *Lab) Ledger(ctx context.Context) ([]sandbox.Entry, error) {
+	var entries []sandbox.Entry
+	return entries, l.admin(ctx, http.MethodGet, "ledger", nil, &entries)
+}
+
+// Orders are all orders at the sandbox.
+func (l *Lab) Orders(ctx context.Context) ([]sandbox.Order, error) {
+	var orders []sandbox.Order
+	return orders, l.admin(ctx, http.MethodGet, "orders", nil, &orders)
+}
+
+// Inject makes the sandbox fail.
+func (l *Lab) Inject(ctx context.Context, faults ...sandbox.Fault) error {
+	return l.admin(ctx, http.MethodPost, "faults", faults, nil)
+}
+
+// Faults are those that may still strike.
+func (l *Lab) Faults(ctx context.Context) ([]sandbox.Fault, error) {
+	var faults []sandbox.Fault
+	return faults, l.admin(ctx, http.MethodGet, "faults", nil, &faults)
+}
+
+// ClearFaults ends all faults.
+func (l *Lab) ClearFaults(ctx context.Context) error {
+	return l.admin(ctx, http.MethodDelete, "faults", nil, nil)
+}
+
+// SetBalance gives the sandbox's account an amount of money, for example "12.50".
+func (l *Lab) SetBalance(ctx context.Context, amount string) error {
+	return l.admin(ctx, http.MethodPost, "balance", map[string]string{"balance": amount}, nil)
+}
+
+// Reset makes the sandbox forget everything.
+func (l *Lab) Reset(ctx context.Context) error {
+	return l.admin(ctx, http.MethodPost, "reset", nil, nil)
+}
+
+// admin calls the sandbox's admin API; reply may be nil.
+func (l *Lab) admin(ctx context.Context, method, path string, body, reply any) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	content, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("lab: sandbox: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, l.AdminURL()+path, bytes.NewReader(content))
+	if err != nil {
+		return fmt.Errorf("lab: sandbox: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("lab: sandbox: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAdminBody))
+	if err != nil {
+		return fmt.Errorf("lab: sandbox: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("lab: sandbox: %s %s: %s: %s", method, path, response.Status, text)
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, reply); err != nil {
+		return fmt.Errorf("lab: sandbox: %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package suites
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/reseller-issuer/reseller-issuer/e2e/lab"
+	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
+)
+
+const (
+	// zone has the names of all tests.
+	zone = "example.com"
+	// parallel tests mostly wait, so more of them run than there are processors.
+	parallel = "12"
+	// balance of the sandbox's account.
+	balance = "1000000.00"
+)
+
+// world is the lab of all tests.
+var world *lab.Lab
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := runAll(ctx, m)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func runAll(ctx context.Context, m *testing.M) (err error) {
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		return err
+	}
+	world, err = lab.Start(ctx, lab.Options{Zones: []string{zone}, SandboxArgs: []string{"--balance=" + balance}, Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	// The tests may never return: an interrupt stops the lab first.
+	stopWorld := sync.OnceValue(world.Stop)
+	uninterrupted := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(os.Stderr, errors.Join(errors.New("suites: interrupted"), stopWorld()))
+		os.Exit(1)
+	})
+	defer func() {
+		uninterrupted()
+		err = errors.Join(err, stopWorld())
+	}()
+	if err := world.StartController(ctx); err != nil {
+		return err
+	}
+	code := m.Run()
+	if err := inspectLog(); err != nil {
+		return err
+	}
+	if code != 0 {
+		return fmt.Errorf("suites: failed with code %d", code)
+	}
+	return nil
+}
+
+// inspectLog fails when the controller, over all tests, tried what the RBAC of
+// config/ doesn't allow, crashed, or wrote a credential into its log.
+func inspectLog() error {
+	log, err := world.Log()
+	if err != nil {
+		return err
+	}
+	for _, credential := range []string{sandbox.DefaultAPIKey, world.TSIGKey().Secret} {
+		if strings.Contains(log, credential) {
+			return errors.New("suites: the controller's log has a credential")
+		}
+	}
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "forbidden: User") || strings.Contains(line, "panic") {
+			return fmt.Errorf("suites: the controller's log has: %s", line)
+		}
+	}
+	return nil
+}
+
+// timed prints how long a test took, and is the first line of each.
+func timed(t *testing.T) {
+	t.Helper()
+	begin := time.Now()
+	t.Cleanup(func() {
+		verdict := "ok"
+		if t.Failed() {
+			verdict = "FAILED"
+		}
+		fmt.Fprintf(os.Stderr, "%6.1f s  %s %s\n", time.Since(begin).Seconds(), t.Name(), verdict)
+	})
+}
