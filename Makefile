@@ -14,7 +14,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 MODULE := github.com/reseller-issuer/reseller-issuer
 PHASE := tools/phase/phase.sh
 BIN := bin
-FUZZTIME ?= 5s
+FUZZTIME ?= 3s
 IMAGE ?= reseller-issuer:$(VERSION)
 
 tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)

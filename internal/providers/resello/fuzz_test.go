@@ -93,7 +93,7 @@ func FuzzDecodeLists(f *testing.F) {
 }
 
 func FuzzDecodeWire(f *testing.F) {
-	for _, value := range []string{`""`, `"1"`, `1.5`, `true`, `null`, `[]`, `{}`, `{"a":["b",{"c":1}]}`, `"\u0000"`} {
+	for _, value := range []string{`""`, `"1"`, `1.5`, `true`, `null`, `[]`, `{}`, `{"a":["b",{"c":1}]}`, `"\u0000"`, `1e999`} {
 		f.Add([]byte(value))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -80,8 +80,13 @@ func (p *problem) UnmarshalJSON(data []byte) error {
 // tree is any JSON: messages are texts, lists of texts by parameter, or deeper.
 type tree struct{ value any }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *tree) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.value) }
+// UnmarshalJSON implements json.Unmarshaler. Numbers stay texts: one that is too large for a
+// float must not hide the message beside it.
+func (t *tree) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	return decoder.Decode(&t.value)
+}
 
 // text joins all texts, with the parameters in front of theirs.
 func (t tree) text() string {
