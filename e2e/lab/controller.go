@@ -51,8 +51,10 @@ func (l *Lab) StartController(ctx context.Context, flags ...string) error {
 			"--health-probe-bind-address=" + health,
 			"--cluster-resource-namespace=" + Namespace,
 			"--leader-election-namespace=" + Namespace,
-			"--leader-election-lease-duration=4s",
-			"--leader-election-renew-deadline=3s",
+			// Short, for tests that kill it; long enough for a machine that stands still
+			// for seconds: who can't renew its lease in time ends.
+			"--leader-election-lease-duration=12s",
+			"--leader-election-renew-deadline=10s",
 			"--leader-election-retry-period=500ms",
 			"--insecure-loopback",
 			"--allowed-endpoints=" + l.ResellerURL(),
@@ -96,6 +98,22 @@ func (l *Lab) RestartController(ctx context.Context, flags ...string) error {
 		return err
 	}
 	return l.StartController(ctx, flags...)
+}
+
+// Running reports whether the controller was started and has not ended since, also by
+// itself.
+func (l *Lab) Running() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.controller == nil {
+		return false
+	}
+	select {
+	case <-l.controller.Exited():
+		return false
+	default:
+		return true
+	}
 }
 
 // Log is all that the controller has logged, over its restarts.

@@ -31,6 +31,9 @@ func (s *scene) dump() {
 	if err != nil {
 		fmt.Fprintln(&text, err)
 	}
+	if !world.Running() {
+		text.WriteString("the controller is not running\n")
+	}
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, s.namespace) {
 			text.WriteString(line)

@@ -78,6 +78,9 @@ func inspectLog() error {
 	if err != nil {
 		return err
 	}
+	if !world.Running() {
+		return fmt.Errorf("suites: the controller has ended by itself; its log ends with:\n%s", log[max(0, len(log)-4096):])
+	}
 	for _, credential := range []string{sandbox.DefaultAPIKey, world.TSIGKey().Secret} {
 		if strings.Contains(log, credential) {
 			return errors.New("suites: the controller's log has a credential")
