@@ -57,6 +57,8 @@ func (l *Lab) StartController(ctx context.Context, flags ...string) error {
 			"--leader-election-renew-deadline=10s",
 			"--leader-election-retry-period=500ms",
 			"--insecure-loopback",
+			// At its most talkative the log must be free of credentials.
+			"--log-level=debug",
 			"--allowed-endpoints=" + l.ResellerURL(),
 			"--dns-recursive-nameservers=" + l.dns.Addr(),
 			"--dns-authoritative-port=" + strconv.Itoa(l.dns.Port()),

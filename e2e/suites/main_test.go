@@ -2,6 +2,7 @@ package suites
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,11 @@ import (
 	"testing"
 	"time"
 
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/e2e/lab"
 	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
 )
@@ -62,7 +68,7 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 		return err
 	}
 	code := m.Run()
-	if err := inspectLog(); err != nil {
+	if err := errors.Join(inspectLog(), inspectObjects(ctx)); err != nil {
 		return err
 	}
 	if code != 0 {
@@ -81,14 +87,47 @@ func inspectLog() error {
 	if !world.Running() {
 		return fmt.Errorf("suites: the controller has ended by itself; its log ends with:\n%s", log[max(0, len(log)-4096):])
 	}
-	for _, credential := range []string{sandbox.DefaultAPIKey, world.TSIGKey().Secret} {
-		if strings.Contains(log, credential) {
-			return errors.New("suites: the controller's log has a credential")
-		}
+	if err := discloses("the controller's log", log); err != nil {
+		return err
 	}
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "forbidden: User") || strings.Contains(line, "panic") {
 			return fmt.Errorf("suites: the controller's log has: %s", line)
+		}
+	}
+	return nil
+}
+
+// discloses fails when a text has one of the credentials with which issuers were configured.
+func discloses(where, text string) error {
+	for _, credential := range []string{
+		sandbox.DefaultAPIKey, world.TSIGKey().Secret,
+		sandbox.ConnectResellerPassphrase, sandbox.ConnectResellerSalt, sandbox.ConnectResellerIV,
+	} {
+		if strings.Contains(text, credential) {
+			return fmt.Errorf("suites: a credential stands in %s", where)
+		}
+	}
+	return nil
+}
+
+// inspectObjects fails when a credential stands in what the controller wrote for people
+// to read: events, status and ledger.
+func inspectObjects(ctx context.Context) error {
+	lists := map[string]client.ObjectList{
+		"events": &eventsv1.EventList{}, "issuers": &v1alpha1.ResellerIssuerList{}, "cluster issuers": &v1alpha1.ResellerClusterIssuerList{},
+		"orders": &v1alpha1.ResellerOrderList{}, "purchases": &v1alpha1.ResellerPurchaseList{}, "requests": &cmapi.CertificateRequestList{},
+	}
+	for name, list := range lists {
+		if err := world.Client().List(ctx, list); err != nil {
+			return fmt.Errorf("suites: list %s: %w", name, err)
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			return fmt.Errorf("suites: %s: %w", name, err)
+		}
+		if err := discloses(name, string(text)); err != nil {
+			return err
 		}
 	}
 	return nil

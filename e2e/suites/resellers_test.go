@@ -1,11 +1,9 @@
 package suites
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -87,13 +85,7 @@ func TestResellers(t *testing.T) {
 			second := s.renew(certificate)
 			assert.NotEqual(t, first.SerialNumber, second.SerialNumber)
 			assert.NotEqual(t, first.PublicKey, second.PublicKey)
-			s.paidOnce()
-			assert.Len(t, s.charges(sandbox.EntryReissue), 1)
-			bought := slices.DeleteFunc(s.purchases(s.order(t)), func(p v1alpha1.ResellerPurchase) bool {
-				return p.Spec.State == v1alpha1.PurchaseRefused // throttled, and tried again
-			})
-			require.Len(t, bought, 1)
-			assert.Len(t, bought[0].Spec.Certificates, 2)
+			s.servedByOnePurchase(certificate, 2)
 			s.awaitNoRecords()
 		})
 	}
