@@ -35,7 +35,8 @@ type ResellerIssuerSpec struct {
 	// +kubebuilder:default={}
 	Purchase PurchasePolicy `json:"purchase,omitzero"`
 
-	// RateLimit slows calls to the reseller further than its own rules do.
+	// RateLimit of calls to the reseller; 120 a minute if absent. All issuers of an account
+	// share it, and the one that was checked last sets it.
 	// +optional
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 }

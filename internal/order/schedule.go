@@ -72,7 +72,7 @@ func cleanupAfter(age time.Duration, deleting bool) time.Duration {
 	return min(max(cleanupInterval, age/4), time.Hour)
 }
 
-// retryInterval doubles from 5 seconds to 5 minutes.
+// retryInterval doubles from 10 seconds, after the first failure, to 5 minutes.
 func retryInterval(attempts int32) time.Duration {
 	return min(5*time.Second<<min(attempts, 6), 5*time.Minute)
 }
