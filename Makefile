@@ -14,7 +14,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 MODULE := github.com/reseller-issuer/reseller-issuer
 PHASE := tools/phase/phase.sh
 BIN := bin
-FUZZTIME ?= 3s
+# A number of inputs and not a time: Go's fuzzer now and then calls the end of its time a failure.
+FUZZTIME ?= 5000x
 IMAGE ?= reseller-issuer:$(VERSION)
 
 tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)
@@ -46,7 +47,7 @@ image: build ## Build the controller's image from the binary, FROM scratch (buil
 test: packages ## Run everything: lint, verify, unit tests, fuzzing, e2e.
 	@$(PHASE) "verify: generated files" $(MAKE) --no-print-directory verify
 	@$(PHASE) "unit tests" $(MAKE) --no-print-directory test-unit
-	@$(PHASE) "fuzz tests, $(FUZZTIME) each" $(MAKE) --no-print-directory fuzz
+	@$(PHASE) "fuzz tests, $(FUZZTIME) inputs each" $(MAKE) --no-print-directory fuzz
 	@$(PHASE) "end-to-end tests" $(MAKE) --no-print-directory e2e
 	@$(PHASE) "lint" $(MAKE) --no-print-directory lint
 	@echo "all tests passed"
@@ -56,7 +57,7 @@ test-unit: packages ## Run the unit tests with the race detector.
 	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME.
+fuzz: ## Run each fuzz target for FUZZTIME, such as 5000x or 10m.
 	@go list -f '{{.Dir}}' ./... | xargs grep -lE '^func Fuzz' --include='*_test.go' -r -s | sort -u | while read -r file; do \
 		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -d' ' -f2); do \
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$(dirname "$$file")"; \
