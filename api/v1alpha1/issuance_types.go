@@ -86,6 +86,15 @@ type Issuance struct {
 	// ValidationAskedAt is when the reseller was last asked to validate.
 	// +optional
 	ValidationAskedAt *metav1.Time `json:"validationAskedAt,omitempty"`
+	// MethodsGivenUp are those that were left after ordering, because their data can't be
+	// published.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	MethodsGivenUp []DCVMethod `json:"methodsGivenUp,omitempty"`
+	// EmailResentAt is when the message to the approver was last sent again.
+	// +optional
+	EmailResentAt *metav1.Time `json:"emailResentAt,omitempty"`
 	// Attempts since the state began.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty"`

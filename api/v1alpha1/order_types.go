@@ -23,7 +23,7 @@ type IssuerReference struct {
 }
 
 // ResellerOrderSpec says what is supplied, and which request is served now. It is
-// written by the controller only.
+// written by the controller only, but for command.
 type ResellerOrderSpec struct {
 	// IssuerRef is the issuer that supplies.
 	// +required
@@ -45,6 +45,11 @@ type ResellerOrderSpec struct {
 	// Request is served now. It only moves forward.
 	// +optional
 	Request *OrderRequest `json:"request,omitempty"`
+
+	// Command is a person's request about this order. The controller carries it out once,
+	// writes the answer into status.answers, and removes it.
+	// +optional
+	Command *OrderCommand `json:"command,omitempty"`
 }
 
 // RequestKind is the kind of a request.
@@ -229,6 +234,16 @@ type ResellerOrderStatus struct {
 	// NextPollAt is when an order without a request is looked at again.
 	// +optional
 	NextPollAt *metav1.Time `json:"nextPollAt,omitempty"`
+	// ReissueAskedAt is when a person asked that the next certificate be a reissue; empty
+	// once it is there.
+	// +optional
+	ReissueAskedAt *metav1.Time `json:"reissueAskedAt,omitempty"`
+	// Answers to requests of people, newest last.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=16
+	Answers []CommandAnswer `json:"answers,omitempty"`
 	// Conditions tell what is done and what a person has to do.
 	// +optional
 	// +listType=map
@@ -278,3 +293,7 @@ const (
 
 // FinalizerRecords keeps an order until its published records are removed.
 const FinalizerRecords = "reseller-issuer.io/published-records"
+
+// FinalizerUnissued keeps an order whose purchase has no certificate yet, until its
+// deletion is written into the ledger as the issuer's deletion policy says.
+const FinalizerUnissued = "reseller-issuer.io/unissued-order"

@@ -54,6 +54,18 @@ const (
 	BareRequestsDeny  BareRequests = "Deny"
 )
 
+// DeletionPolicy says what the deletion of a ResellerOrder does at the reseller.
+// +kubebuilder:validation:Enum=Retain;CancelUnissued
+type DeletionPolicy string
+
+// The deletion policies.
+const (
+	// DeletionRetain leaves what is paid alone: it is found again.
+	DeletionRetain DeletionPolicy = "Retain"
+	// DeletionCancelUnissued cancels an order for which no certificate was issued.
+	DeletionCancelUnissued DeletionPolicy = "CancelUnissued"
+)
+
 // PurchasePolicy limits what is bought.
 type PurchasePolicy struct {
 	// Mode is the main switch: Live buys, DryRun says what would be bought, Hold makes
@@ -97,6 +109,14 @@ type PurchasePolicy struct {
 	// +optional
 	// +kubebuilder:default=Allow
 	BareRequests BareRequests `json:"bareRequests,omitempty"`
+
+	// DeletionPolicy says what the deletion of a ResellerOrder does at the reseller: Retain
+	// leaves everything as it is, CancelUnissued cancels what is paid and has no certificate
+	// yet, where the reseller can. The deletion of a Certificate or of a namespace never
+	// cancels anything.
+	// +optional
+	// +kubebuilder:default=Retain
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
 // BudgetScope says whose purchases a budget counts.

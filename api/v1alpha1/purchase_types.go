@@ -129,6 +129,14 @@ type PurchaseOperation struct {
 	// Method of validation that was asked for.
 	// +optional
 	Method DCVMethod `json:"method,omitempty"`
+	// Serial number of the certificate that is revoked, in hexadecimal digits.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Serial string `json:"serial,omitempty"`
+	// Command is the request of a person that it carries out, if any; its answer is written
+	// with the outcome.
+	// +optional
+	Command *PurchaseCommand `json:"command,omitempty"`
 	// IntendedAt is when it was written.
 	// +required
 	IntendedAt metav1.MicroTime `json:"intendedAt"`
@@ -164,6 +172,9 @@ type PurchasedCertificate struct {
 	// +optional
 	// +kubebuilder:validation:Enum="True";"False"
 	HandedOver metav1.ConditionStatus `json:"handedOver,omitempty"`
+	// RevokedAt is when it was revoked on request.
+	// +optional
+	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
 }
 
 // PurchaseResolution is a person's word on a purchase whose outcome isn't known. It is
@@ -298,6 +309,11 @@ type ResellerPurchaseSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Reissues []metav1.Time `json:"reissues,omitempty"`
+	// Additions are room for further names, newest last.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Additions []PurchaseAddition `json:"additions,omitempty"`
 	// Certificates got under this purchase, newest last.
 	// +optional
 	// +listType=atomic
@@ -306,6 +322,16 @@ type ResellerPurchaseSpec struct {
 	// Resolution is a person's word where the outcome isn't known.
 	// +optional
 	Resolution *PurchaseResolution `json:"resolution,omitempty"`
+	// Command is a person's request about this purchase. The controller removes it when it
+	// begins to carry it out, and writes the answer into spec.answers.
+	// +optional
+	Command *PurchaseCommand `json:"command,omitempty"`
+	// Answers to requests, newest last.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=16
+	Answers []CommandAnswer `json:"answers,omitempty"`
 }
 
 // ResellerPurchase is one entry of the ledger. Only the controller and cluster admins

@@ -16,6 +16,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&ResellerClusterIssuer{}, &ResellerClusterIssuerList{},
 		&ResellerOrder{}, &ResellerOrderList{},
 		&ResellerPurchase{}, &ResellerPurchaseList{},
+		&ResellerQuery{}, &ResellerQueryList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
