@@ -38,14 +38,13 @@ const (
 )
 
 // OperationKind is a call under an existing purchase that can't be repeated.
-// +kubebuilder:validation:Enum=Reissue;Enrol;SwapCSR;AddNames;Cancel;Revoke
+// +kubebuilder:validation:Enum=Reissue;Enrol;AddNames;Cancel;Revoke
 type OperationKind string
 
 // The kinds of operations.
 const (
 	PurchaseOperationReissue  OperationKind = "Reissue"
 	PurchaseOperationEnrol    OperationKind = "Enrol"
-	PurchaseOperationSwapCSR  OperationKind = "SwapCSR"
 	PurchaseOperationAddNames OperationKind = "AddNames"
 	PurchaseOperationCancel   OperationKind = "Cancel"
 	PurchaseOperationRevoke   OperationKind = "Revoke"
@@ -301,9 +300,15 @@ type ResellerPurchaseSpec struct {
 	// PaidUntil is the end of the paid term.
 	// +optional
 	PaidUntil *metav1.Time `json:"paidUntil,omitempty"`
-	// Operation is the newest call under this purchase that can't be repeated.
+	// Operation is the newest call on the way to a certificate under this purchase that
+	// can't be repeated: Reissue or Enrol.
 	// +optional
 	Operation *PurchaseOperation `json:"operation,omitempty"`
+	// CommandOperation is the newest call that a person asked for and that can't be
+	// repeated: Cancel, Revoke or AddNames. It stands by itself, so that it doesn't
+	// overwrite what is known of a reissue.
+	// +optional
+	CommandOperation *PurchaseOperation `json:"commandOperation,omitempty"`
 	// Reissues are the times of reissues, newest last.
 	// +optional
 	// +listType=atomic

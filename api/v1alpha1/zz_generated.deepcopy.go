@@ -1362,6 +1362,11 @@ func (in *ResellerPurchaseSpec) DeepCopyInto(out *ResellerPurchaseSpec) {
 		*out = new(PurchaseOperation)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.CommandOperation != nil {
+		in, out := &in.CommandOperation, &out.CommandOperation
+		*out = new(PurchaseOperation)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.Reissues != nil {
 		in, out := &in.Reissues, &out.Reissues
 		*out = make([]v1.Time, len(*in))

@@ -55,11 +55,6 @@ type Renewer interface {
 	Renew(ctx context.Context, intent *Intent, ids IDs, request Request) (Placed, error)
 }
 
-// CSRSwapper replaces the CSR of an order that isn't issued yet.
-type CSRSwapper interface {
-	SwapCSR(ctx context.Context, intent *Intent, ids IDs, request Request) (Placed, error)
-}
-
 // NameAdder buys room for further names in an order. It costs money.
 type NameAdder interface {
 	AddNames(ctx context.Context, intent *Intent, ids IDs, count int) (Placed, error)

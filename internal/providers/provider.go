@@ -158,7 +158,6 @@ const (
 	Renew    OperationKind = "Renew"
 	Reissue  OperationKind = "Reissue"
 	Enrol    OperationKind = "Enrol"
-	SwapCSR  OperationKind = "SwapCSR"
 	AddNames OperationKind = "AddNames"
 	Cancel   OperationKind = "Cancel"
 	Revoke   OperationKind = "Revoke"

@@ -129,18 +129,7 @@ func (l *Ledger) OperationRefused(ctx context.Context, name, id, message string,
 // further identifiers under which it knows the order.
 func (l *Ledger) Certified(ctx context.Context, name string, certificate v1alpha1.PurchasedCertificate, order providers.Order) error {
 	return l.Update(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
-		changed := false
-		if until := metav1.NewTime(order.PaidUntil.Truncate(time.Second)); !until.IsZero() && !until.Equal(spec.PaidUntil) {
-			spec.PaidUntil, changed = &until, true
-		}
-		if price := Money(order.Price); spec.Price == nil && price != nil {
-			spec.Price, changed = price, true
-		}
-		ids := IDs(spec.OrderIDs)
-		maps.Copy(ids, order.IDs)
-		if list := OrderIDs(ids); len(order.IDs) > 0 && !slices.Equal(list, spec.OrderIDs) {
-			spec.OrderIDs, changed = list, true
-		}
+		changed := told(spec, order)
 		if slices.ContainsFunc(spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool {
 			return c.CSRDigest == certificate.CSRDigest && c.Serial == certificate.Serial
 		}) {
@@ -149,6 +138,23 @@ func (l *Ledger) Certified(ctx context.Context, name string, certificate v1alpha
 		spec.Certificates = lastN(append(spec.Certificates, certificate), 64)
 		return true
 	})
+}
+
+// told takes over what the reseller tells of an order, and reports whether it is new.
+func told(spec *v1alpha1.ResellerPurchaseSpec, order providers.Order) bool {
+	changed := false
+	if until := metav1.NewTime(order.PaidUntil.Truncate(time.Second)); !until.IsZero() && !until.Equal(spec.PaidUntil) {
+		spec.PaidUntil, changed = &until, true
+	}
+	if price := Money(order.Price); spec.Price == nil && price != nil {
+		spec.Price, changed = price, true
+	}
+	ids := IDs(spec.OrderIDs)
+	maps.Copy(ids, order.IDs)
+	if list := OrderIDs(ids); len(order.IDs) > 0 && !slices.Equal(list, spec.OrderIDs) {
+		spec.OrderIDs, changed = list, true
+	}
+	return changed
 }
 
 // HandedOver records that a living request got the certificate.
