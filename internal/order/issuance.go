@@ -21,6 +21,7 @@ func start(s *scope, p Plan) {
 	if old != nil && old.CSRDigest == p.CSRDigest {
 		issuance.StartedAt, issuance.Method, issuance.Prepared = old.StartedAt, old.Method, old.Prepared
 		issuance.Challenges, issuance.PropagatedAt = old.Challenges, old.PropagatedAt
+		issuance.MethodsGivenUp, issuance.EmailResentAt = old.MethodsGivenUp, old.EmailResentAt
 	}
 	if p.Operation == v1alpha1.OperationResume {
 		issuance.State = v1alpha1.OrderValidating

@@ -5,12 +5,15 @@ import (
 	"slices"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
 
 // rules in the order in which they are asked; the first that has an answer wins.
 var rules = []func(View) Action{
 	whenDeleted,
+	whenCommanded,
 	whenResolved,
 	whenUncertain,
 	whenWithoutRequest,
@@ -39,6 +42,9 @@ func whenDeleted(v View) Action {
 	if len(v.Order.Status.Records) > 0 {
 		return removeRecords(v)
 	}
+	if controllerutil.ContainsFinalizer(v.Order, v1alpha1.FinalizerUnissued) {
+		return CancelUnissued{}
+	}
 	return Release{}
 }
 
@@ -46,6 +52,9 @@ func whenDeleted(v View) Action {
 func whenResolved(v View) Action {
 	for i := range v.Purchases {
 		p := &v.Purchases[i]
+		if _, open := openIntent(p); !open && openCommand(p) {
+			continue // The word is for the clerk.
+		}
 		if p.Spec.Resolution != nil && p.Spec.ClusterID == v.ClusterID && resolvable(p) {
 			return Resolve{Purchase: p.Name}
 		}

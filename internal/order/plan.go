@@ -80,6 +80,9 @@ func unusable(v View, p *v1alpha1.ResellerPurchase) *Hold {
 	if p.Spec.ClusterID != v.ClusterID {
 		return hold(ReasonForeignCluster, "ResellerPurchase %s was made by cluster %s: to take it over set its spec.clusterID to %s", p.Name, p.Spec.ClusterID, v.ClusterID)
 	}
+	if op := p.Spec.CommandOperation; openCommand(p) && op.Kind == v1alpha1.PurchaseOperationCancel {
+		return hold(ReasonRecovering, "whether the order of ResellerPurchase %s is cancelled, as %s asked, is not known yet (%s)", p.Name, op.Command.By, op.Message)
+	}
 	if p.Spec.Account != v.Issuer.Account && p.Spec.PaidUntil != nil && remaining(v, p) >= minimumLifetime(v) {
 		return hold(ReasonAccountChanged, "ResellerPurchase %s was paid by account %s at %s and is good until %s, but the issuer is now account %s at %s: point the issuer back, or give the purchase up by setting its spec.resolution.absent to Confirmed",
 			p.Name, p.Spec.Account.Name, p.Spec.Account.Endpoint, day(p.Spec.PaidUntil.Time), v.Issuer.Account.Name, v.Issuer.Account.Endpoint)
@@ -120,12 +123,17 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 		return false
 	}
 	present := p.Spec.Certificates[len(p.Spec.Certificates)-1]
-	if left := remaining(v, p); left <= 0 || left < minimumLifetime(v) {
+	left := remaining(v, p)
+	if left > 0 && reissueAsked(v) {
+		return true
+	}
+	if left <= 0 || left < minimumLifetime(v) {
 		return false
 	}
 	// A new leaf outlives the present one unless the paid term ends before. A leaf that
-	// nobody got is no reason to pay again.
-	if present.HandedOver == metav1.ConditionTrue && !p.Spec.PaidUntil.After(present.NotAfter.Time) {
+	// nobody got, or that was revoked, is no reason to pay again.
+	inUse := present.HandedOver == metav1.ConditionTrue && present.RevokedAt == nil
+	if inUse && !p.Spec.PaidUntil.After(present.NotAfter.Time) {
 		return false
 	}
 	switch v.Issuer.Policy.Reissue {
@@ -135,7 +143,7 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 		return false
 	case v1alpha1.ReissueWhenSafe:
 	}
-	return v.Issuer.Profile.ReissueKeepsOld || present.HandedOver != metav1.ConditionTrue
+	return v.Issuer.Profile.ReissueKeepsOld || !inUse
 }
 
 // nearEnd reports whether the paid term is too short for another certificate, which is

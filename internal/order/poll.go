@@ -25,6 +25,9 @@ func (r *Reconciler) poll(ctx context.Context, s *scope, name string) (outcome, 
 	if purchase == nil {
 		return result, err
 	}
+	if result, enough := r.pollListed(ctx, s, purchase); enough {
+		return result, nil
+	}
 	var order providers.Order
 	if err := r.call(ctx, s, func(ctx context.Context) (err error) {
 		order, err = s.supplier.Provider.Order(ctx, ledger.IDs(purchase.Spec.OrderIDs))
@@ -41,6 +44,7 @@ func (r *Reconciler) poll(ctx context.Context, s *scope, name string) (outcome, 
 	if s.order.Status.Issuance == nil {
 		return r.polledIdle(ctx, s, purchase, order)
 	}
+	r.polls.read(s.supplier.Provider.Account().Key(), name, s.view.Now)
 	return r.polled(ctx, s, purchase, order)
 }
 
@@ -162,6 +166,7 @@ func closedState(purchase *v1alpha1.ResellerPurchase, order providers.Order, now
 // issued checks the chain and keeps it for the request.
 func (r *Reconciler) issued(ctx context.Context, s *scope, purchase *v1alpha1.ResellerPurchase, order providers.Order) (outcome, error) {
 	issuance := s.order.Status.Issuance
+	r.polls.forget(s.supplier.Provider.Account().Key(), purchase.Name)
 	built, err := r.buildChain(ctx, s, order.Certificates)
 	if err != nil {
 		return r.chainRefused(s, purchase, err), nil
@@ -181,6 +186,7 @@ func (r *Reconciler) issued(ctx context.Context, s *scope, purchase *v1alpha1.Re
 	}
 	if issuance.CSRDigest == s.order.Spec.Request.CSRDigest {
 		s.order.Status.Certificate.RequestUID = s.order.Spec.Request.UID
+		s.order.Status.ReissueAskedAt = nil
 	}
 	s.order.Status.Purchase = purchase.Name
 	moveTo(s, v1alpha1.OrderIssued)

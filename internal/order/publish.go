@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
@@ -130,18 +129,7 @@ func addSnapshot(status *v1alpha1.ResellerOrderStatus, snapshot v1alpha1.SolverS
 
 // setFinalizer changes nothing but the finalizer; the status in memory stays.
 func (r *Reconciler) setFinalizer(ctx context.Context, order *v1alpha1.ResellerOrder, present bool) error {
-	changed := order.DeepCopy()
-	before := client.MergeFromWithOptions(order.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	if present {
-		controllerutil.AddFinalizer(changed, v1alpha1.FinalizerRecords)
-	} else {
-		controllerutil.RemoveFinalizer(changed, v1alpha1.FinalizerRecords)
-	}
-	if err := r.Client.Patch(ctx, changed, before); err != nil {
-		return fmt.Errorf("order: finalizer: %w", err)
-	}
-	order.Finalizers, order.ResourceVersion = changed.Finalizers, changed.ResourceVersion
-	return nil
+	return r.patchFinalizers(ctx, order, present, v1alpha1.FinalizerRecords)
 }
 
 // publish has the solvers publish what isn't yet, several records at a time.
@@ -164,6 +152,9 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
 		}
 		if pending, ok := errors.AsType[*pendingError](err); ok {
 			return wait(s, ReasonAwaitingPropagation, pending.Error(), pending.after), nil
+		}
+		if left, err := r.leaveMethod(ctx, s, err); left || err != nil {
+			return goOn, err
 		}
 		status.Failures++
 		after := retryInterval(status.Failures)

@@ -67,7 +67,9 @@ type Reconciler struct {
 
 	buyers  locks
 	records locks
+	lists   locks
 	watches watches
+	polls   polls
 	// unrecorded are the outcomes by intent that this process knows and could not
 	// store: functions that store them.
 	unrecorded sync.Map
@@ -142,8 +144,12 @@ func (r *Reconciler) step(ctx context.Context, s *scope) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if _, released := action.(Release); released {
+	switch action.(type) {
+	case Release, CancelUnissued:
 		return result, nil
+	}
+	if err := r.guardUnissued(ctx, s); err != nil {
+		return outcome{}, err
 	}
 	summarise(s.order, s.view, r.OverdueAfter)
 	if err := r.write(ctx, before, s); err != nil {
@@ -190,6 +196,12 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action Action) (outcome,
 		return r.resolve(ctx, s, a.Purchase)
 	case Recover:
 		return r.recover(ctx, s, a.Purchase)
+	case CancelUnissued:
+		return outcome{}, r.cancelUnissued(ctx, s)
+	case Obey:
+		return r.obey(ctx, s, a.Command)
+	case Forget:
+		return goOn, r.forget(ctx, s)
 	case Preflight, Prepare, Publish, Observe, RemoveRecords:
 		return r.actOnDCV(ctx, s, action)
 	case Pay, Reissue, Enrol:

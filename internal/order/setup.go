@@ -47,7 +47,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 	if err != nil {
 		return fmt.Errorf("order: set up: %w", err)
 	}
-	return nil
+	return r.setupClerk(mgr)
 }
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
@@ -137,7 +137,15 @@ func changedByPeople() predicate.Predicate {
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			was, is := e.ObjectOld.(*v1alpha1.ResellerPurchase).Spec, e.ObjectNew.(*v1alpha1.ResellerPurchase).Spec
-			return is.Resolution != nil || was.ClusterID != is.ClusterID
+			return is.Resolution != nil || was.ClusterID != is.ClusterID || newestAnswer(was) != newestAnswer(is) || was.State != is.State && is.State == v1alpha1.PurchaseCancelled
 		},
 	}
+}
+
+// newestAnswer is the id of the newest answer to a request of people.
+func newestAnswer(spec v1alpha1.ResellerPurchaseSpec) string {
+	if len(spec.Answers) == 0 {
+		return ""
+	}
+	return spec.Answers[len(spec.Answers)-1].ID
 }

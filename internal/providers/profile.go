@@ -38,6 +38,11 @@ type Profile struct {
 	// ReissueValidates is true if a reissue asks for validation again.
 	ReissueValidates bool
 
+	// CancelEffect and RevokeEffect say in one sentence what Cancel and Revoke do at the
+	// vendor, for the person who asked; empty where the API can't.
+	CancelEffect string
+	RevokeEffect string
+
 	// CallTimeout bounds one call, VisibilityDelay is how long a new order may stay
 	// out of the lists that Find reads.
 	CallTimeout     time.Duration

@@ -146,6 +146,7 @@ func withinBudget(index int, budget v1alpha1.Budget, wanted Wanted, ledger []v1a
 			spent = append(spent, p)
 		}
 	}
+	spent = append(spent, added(budget, wanted, ledger, now)...)
 	field := fmt.Sprintf("spec.purchase.budgets[%d]", index)
 	if budget.MaxPurchases != nil && len(spent) >= int(*budget.MaxPurchases) {
 		return &Refusal{RuleBudget, fmt.Sprintf("%s allows %d purchase(s) in %s and %d were made: wait or raise it", field, *budget.MaxPurchases, budget.Window.Duration, len(spent))}

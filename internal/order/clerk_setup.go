@@ -1,0 +1,32 @@
+package order
+
+import (
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+)
+
+// setupClerk registers the clerk beside the orders.
+func (r *Reconciler) setupClerk(mgr ctrl.Manager) error {
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("purchase").
+		For(&v1alpha1.ResellerPurchase{}, builder.WithPredicates(predicate.NewPredicateFuncs(commanded))).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		Complete(&Clerk{orders: r})
+	if err != nil {
+		return fmt.Errorf("order: set up the clerk: %w", err)
+	}
+	return nil
+}
+
+// commanded lets only purchases through for which a person has asked something.
+func commanded(object client.Object) bool {
+	p := object.(*v1alpha1.ResellerPurchase)
+	return p.Spec.Command != nil || openCommand(p)
+}
