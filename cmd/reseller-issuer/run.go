@@ -26,6 +26,7 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
 	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+	"github.com/reseller-issuer/reseller-issuer/internal/query"
 	"github.com/reseller-issuer/reseller-issuer/internal/signer"
 )
 
@@ -156,6 +157,13 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	}
 	if err := mgr.Add(collector(books.Collect)); err != nil {
 		return fmt.Errorf("collection of old purchases: %w", err)
+	}
+	questions := &query.Reconciler{
+		Client: mgr.GetClient(), Suppliers: suppliers, Ledger: books, Limits: limits,
+		CAA: lookup.caa(), CheckSolver: publish.check, Now: time.Now,
+	}
+	if err := questions.SetupWithManager(mgr); err != nil {
+		return err
 	}
 	return (&order.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),

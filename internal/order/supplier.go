@@ -149,12 +149,16 @@ func (s *Suppliers) provider(supplier *Supplier, driver Driver, secret *corev1.S
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, ok := s.known[supplier.UID]
-	if ok && known.generation == supplier.Generation && known.secret == secret.UID && known.version == secret.ResourceVersion {
+	if ok && supplier.UID != "" && known.generation == supplier.Generation && known.secret == secret.UID && known.version == secret.ResourceVersion {
 		return known.provider, nil
 	}
 	provider, err := driver.New(&supplier.Spec, secret.Data)
 	if err != nil {
 		return nil, err
+	}
+	if supplier.UID == "" {
+		// An issuer that isn't applied: nobody asks for it again.
+		return provider, nil
 	}
 	if s.known == nil {
 		s.known = map[types.UID]knownProvider{}

@@ -88,6 +88,8 @@ func profile(p Product) providers.Profile {
 		ReissueKeepsOld: true,
 		// The SDKs ask for _prepareOrder before every reissue.
 		ReissueValidates: true,
+		CancelEffect:     "a job that runs is ended; of an order that was issued the certificate is deleted, and whether that revokes it, and what is paid back, the vendor doesn't say",
+		RevokeEffect:     "the vendor's call is for the certificates before a reissue",
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// A job is made before the answer N400101, and jobs can be searched by name.

@@ -118,6 +118,8 @@ func (f facts) profile(p Product) providers.Profile {
 		// certificate valid for a while at least.
 		ReissueKeepsOld:  true,
 		ReissueValidates: true,
+		CancelEffect:     "until the certificate is issued it is possible, and the money is paid back",
+		RevokeEffect:     "the vendor's call takes no serial number and revokes the certificate that the order delivers now, which was compared before; nothing is paid back",
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// There is no list and no reference: a lost purchase can't be found.

@@ -83,6 +83,7 @@ func profile(p Product) providers.Profile {
 		ReissueKeepsOld: true,
 		// approver_method and the addresses are asked for with every reissue (API page).
 		ReissueValidates: true,
+		CancelEffect:     "the service is removed whatever its state, and the CA may revoke a certificate that is only days old; what is paid back, the vendor doesn't say",
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// No client reference is documented and nothing says that the list is complete.

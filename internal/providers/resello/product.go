@@ -55,6 +55,7 @@ func ordinary() providers.Profile {
 		// "Making the current one invalid" (API page).
 		ReissueKeepsOld:  false,
 		ReissueValidates: true,
+		CancelEffect:     "the certificate is disabled at once; the money is paid back within the grace period of the plan",
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// The list can be filtered by the client reference for just this (API page).
