@@ -79,6 +79,11 @@ func (l *Lab) Orders(ctx context.Context) ([]sandbox.Order, error) {
 	return orders, l.admin(ctx, http.MethodGet, "orders", nil, &orders)
 }
 
+// Approve clicks the link in the messages about an order at the sandbox.
+func (l *Lab) Approve(ctx context.Context, id string) error {
+	return l.admin(ctx, http.MethodPost, "order/"+id+"/approve", nil, nil)
+}
+
 // Inject makes the sandbox fail.
 func (l *Lab) Inject(ctx context.Context, faults ...sandbox.Fault) error {
 	return l.admin(ctx, http.MethodPost, "faults", faults, nil)

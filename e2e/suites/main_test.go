@@ -117,6 +117,7 @@ func inspectObjects(ctx context.Context) error {
 	lists := map[string]client.ObjectList{
 		"events": &eventsv1.EventList{}, "issuers": &v1alpha1.ResellerIssuerList{}, "cluster issuers": &v1alpha1.ResellerClusterIssuerList{},
 		"orders": &v1alpha1.ResellerOrderList{}, "purchases": &v1alpha1.ResellerPurchaseList{}, "requests": &cmapi.CertificateRequestList{},
+		"queries": &v1alpha1.ResellerQueryList{},
 	}
 	for name, list := range lists {
 		if err := world.Client().List(ctx, list); err != nil {
