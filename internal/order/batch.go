@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -162,6 +163,9 @@ func (r *Reconciler) pollListed(ctx context.Context, s *scope, purchase *v1alpha
 			orders, err = lister.Orders(ctx)
 			return err
 		})
+		if _, busy := errors.AsType[*busyError](err); busy {
+			return callFailed(s, err), true
+		}
 		if err != nil {
 			log.FromContext(ctx).V(1).Info("no list of orders, reading them one by one", "reason", err.Error())
 			r.polls.pause(account, s.view.Now)

@@ -117,7 +117,7 @@ type everything struct {
 // enrols adds a second step between payment and validation.
 type enrols struct{ p *reseller }
 
-func (e enrols) Enrol(_ context.Context, intent *providers.Intent, ids providers.IDs, _ providers.Request) (providers.Placed, error) {
+func (e enrols) Enrol(_ context.Context, intent *providers.Intent, ids providers.IDs, request providers.Request) (providers.Placed, error) {
 	p := e.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (e enrols) Enrol(_ context.Context, intent *providers.Intent, ids providers
 	for _, o := range p.orders {
 		if o.id == ids["order_id"] {
 			o.enrolled++
-			o.reads = 0
+			o.reads, o.csr = 0, request.CSR
 		}
 	}
 	return providers.Placed{IDs: ids}, f.error("enrol")

@@ -95,3 +95,22 @@ func TestIssuingGoesBackToValidation(t *testing.T) {
 	w.untilState(v1alpha1.OrderIssued)
 	assert.Greater(t, w.reseller.count("validate"), before)
 }
+
+// The order was paid without a CSR: it takes that of the next request, and no reissue is needed.
+func TestEnrolmentTakesTheNewestCSR(t *testing.T) {
+	t.Parallel()
+	for later, reissues := range map[bool]int{true: 0, false: 1} {
+		w := newWorld(t, withEnrolment, func(w *world) { w.reseller.profile.CSRAtEnrolment = later })
+		w.reseller.plan("order", fault{kind: providers.Unavailable})
+		w.ask("web-1", keyA)
+		w.run(0)
+		assert.Equal(t, 1, w.reseller.paidOrders())
+		assert.Zero(t, w.reseller.count("enrol"))
+		w.ask("web-2", keyB)
+		w.untilState(v1alpha1.OrderIssued)
+		w.run(time.Hour)
+		assert.Equal(t, 1, w.reseller.count("enrol"))
+		assert.Equal(t, reissues, w.reseller.count("reissue"))
+		assert.Equal(t, 1, w.reseller.paidOrders())
+	}
+}

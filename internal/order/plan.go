@@ -35,7 +35,10 @@ func plan(v View) (Plan, *Hold) {
 		return fresh, nil
 	}
 	if csr, digest, ok := pendingCSR(newest); ok {
-		fresh.Operation, fresh.Purchase, fresh.CSR, fresh.CSRDigest = v1alpha1.OperationResume, newest.Name, csr, digest
+		fresh.Operation, fresh.Purchase = v1alpha1.OperationResume, newest.Name
+		if !takesNextCSR(v, newest) {
+			fresh.CSR, fresh.CSRDigest = csr, digest
+		}
 		return fresh, nil
 	}
 	if hasCertificate(newest, request.CSRDigest) && newest.Spec.Certificates[len(newest.Spec.Certificates)-1].CSRDigest == request.CSRDigest {
@@ -103,6 +106,12 @@ func pendingCSR(p *v1alpha1.ResellerPurchase) ([]byte, string, bool) {
 		return p.Spec.CSR, p.Spec.CSRDigest, true
 	}
 	return nil, "", false
+}
+
+// takesNextCSR reports whether an order was paid without a CSR and hasn't been given one: it is
+// continued with that of the request, and needs no reissue then.
+func takesNextCSR(v View, p *v1alpha1.ResellerPurchase) bool {
+	return v.Issuer.Profile.CSRAtEnrolment && p.Spec.Operation == nil && len(p.Spec.Certificates) == 0
 }
 
 func hasCertificate(p *v1alpha1.ResellerPurchase, csrDigest string) bool {

@@ -38,6 +38,9 @@ type Profile struct {
 	// ReissueValidates is true if a reissue asks for validation again.
 	ReissueValidates bool
 
+	// CSRAtEnrolment is true if an order is placed without its CSR, which Enrol gives.
+	CSRAtEnrolment bool
+
 	// CancelEffect and RevokeEffect say in one sentence what Cancel and Revoke do at the
 	// vendor, for the person who asked; empty where the API can't.
 	CancelEffect string

@@ -144,7 +144,11 @@ func (q *question) checkReseller(ctx context.Context, f *findings, request provi
 			f.add("product", v1alpha1.SeverityWarning, warning)
 		}
 		if err != nil {
-			f.add("credentials", v1alpha1.SeverityError, err.Error())
+			subject := "reseller"
+			if providers.KindOf(err) == providers.Auth {
+				subject = "credentials"
+			}
+			f.add(subject, v1alpha1.SeverityError, err.Error())
 			return err
 		}
 		f.add("credentials", v1alpha1.SeverityInfo, fmt.Sprintf("%s accepts them, and knows product %s", provider.Account().Reseller, provider.Profile().Product))

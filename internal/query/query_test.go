@@ -281,9 +281,12 @@ func TestCheck(t *testing.T) {
 		"too many names": {func(_ *fixture, q *v1alpha1.ResellerQuerySpec) {
 			q.Names = []string{"example.com", "a.example.com", "b.example.com"}
 		}, map[string]v1alpha1.Severity{"names": problem}, true},
-		"a name that is none":     {func(_ *fixture, q *v1alpha1.ResellerQuerySpec) { q.Names = []string{"-"} }, map[string]v1alpha1.Severity{"names": problem}, true},
-		"a CSR that is none":      {func(_ *fixture, q *v1alpha1.ResellerQuerySpec) { q.CSR = []byte("-") }, map[string]v1alpha1.Severity{"names": problem}, true},
-		"credentials refused":     {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) { f.shop.err = &providers.Error{Kind: providers.Auth} }, map[string]v1alpha1.Severity{"credentials": problem, "price": ""}, true},
+		"a name that is none": {func(_ *fixture, q *v1alpha1.ResellerQuerySpec) { q.Names = []string{"-"} }, map[string]v1alpha1.Severity{"names": problem}, true},
+		"a CSR that is none":  {func(_ *fixture, q *v1alpha1.ResellerQuerySpec) { q.CSR = []byte("-") }, map[string]v1alpha1.Severity{"names": problem}, true},
+		"credentials refused": {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) { f.shop.err = &providers.Error{Kind: providers.Auth} }, map[string]v1alpha1.Severity{"credentials": problem, "price": ""}, true},
+		"an outage": {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) {
+			f.shop.err = &providers.Error{Kind: providers.Unavailable}
+		}, map[string]v1alpha1.Severity{"reseller": problem, "credentials": "", "price": ""}, true},
 		"a solver's Secret lacks": {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) { f.solver = errEffect }, map[string]v1alpha1.Severity{"spec.dcv.solvers[0]": problem}, true},
 		"CAA forbids":             {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) { f.caa.verdict = caa.Forbidden }, map[string]v1alpha1.Severity{"caa/example.com": problem}, true},
 		"CAA can't be read":       {func(f *fixture, _ *v1alpha1.ResellerQuerySpec) { f.caa.verdict = caa.Unknown }, map[string]v1alpha1.Severity{"caa/example.com": warning}, false},

@@ -8,6 +8,12 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
+// cancelEffect is what Cancel does, in the vendor's words as far as there are any.
+const cancelEffect = "a job that runs is ended; of an order that was issued the certificate is deleted, and whether that revokes it, and what is paid back, the vendor doesn't say"
+
+// revokeEffect is what Revoke does.
+const revokeEffect = "the vendor's call is for the certificates before a reissue"
+
 // Product says which product to buy and corrects what the table below knows of it.
 // A nil pointer, zero or empty list leaves the table's value.
 type Product struct {
@@ -88,8 +94,8 @@ func profile(p Product) providers.Profile {
 		ReissueKeepsOld: true,
 		// The SDKs ask for _prepareOrder before every reissue.
 		ReissueValidates: true,
-		CancelEffect:     "a job that runs is ended; of an order that was issued the certificate is deleted, and whether that revokes it, and what is paid back, the vendor doesn't say",
-		RevokeEffect:     "the vendor's call is for the certificates before a reissue",
+		CancelEffect:     cancelEffect,
+		RevokeEffect:     revokeEffect,
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// A job is made before the answer N400101, and jobs can be searched by name.

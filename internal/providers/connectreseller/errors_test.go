@@ -189,6 +189,7 @@ func TestProfiles(t *testing.T) {
 		Product: "5", Name: "Positive SSL DV", MaxNames: 1, WWWIncluded: true, Methods: []providers.Method{providers.MethodCNAME, providers.MethodEmail},
 		RSABits: [2]int{2048, 8192}, Curves: []string{"P-256", "P-384"}, CommonNameRequired: true, TermsMonths: []int{12},
 		MaxValidity: 199 * 24 * time.Hour, CAAIdentities: []string{"sectigo.com"}, ReissueKeepsOld: true, ReissueValidates: true,
+		CSRAtEnrolment: true, CancelEffect: cancelEffect, RevokeEffect: revokeEffect,
 		CallTimeout: 2 * time.Minute, VisibilityDelay: 5 * time.Minute,
 	}, sectigo)
 	for code, want := range map[int]providers.Profile{

@@ -8,6 +8,12 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
+// cancelEffect is what Cancel does, in the vendor's words as far as there are any.
+const cancelEffect = "until the certificate is issued it is possible, and the money is paid back"
+
+// revokeEffect is what Revoke does.
+const revokeEffect = "the vendor's call takes no serial number and revokes the certificate that the order delivers now, which was compared before; nothing is paid back"
+
 // Product says which product to buy and corrects what the table below knows of it. A nil
 // pointer, zero or empty list leaves the table's value.
 type Product struct {
@@ -118,10 +124,12 @@ func (f facts) profile(p Product) providers.Profile {
 		// certificate valid for a while at least.
 		ReissueKeepsOld:  true,
 		ReissueValidates: true,
-		CancelEffect:     "until the certificate is issued it is possible, and the money is paid back",
-		RevokeEffect:     "the vendor's call takes no serial number and revokes the certificate that the order delivers now, which was compared before; nothing is paid back",
-		CallTimeout:      callTimeout,
-		VisibilityDelay:  visibilityDelay,
+		// SSLOrder takes none, SSLIssue does.
+		CSRAtEnrolment:  true,
+		CancelEffect:    cancelEffect,
+		RevokeEffect:    revokeEffect,
+		CallTimeout:     callTimeout,
+		VisibilityDelay: visibilityDelay,
 		// There is no list and no reference: a lost purchase can't be found.
 		AbsenceKnowable: false,
 	}

@@ -8,6 +8,9 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
+// cancelEffect is what Cancel does, in the vendor's words as far as there are any.
+const cancelEffect = "the service is removed whatever its state, and the CA may revoke a certificate that is only days old; what is paid back, the vendor doesn't say"
+
 // Product says which product to buy and corrects what the table below knows of it.
 // A nil pointer, zero or empty list leaves the table's value.
 type Product struct {
@@ -83,7 +86,7 @@ func profile(p Product) providers.Profile {
 		ReissueKeepsOld: true,
 		// approver_method and the addresses are asked for with every reissue (API page).
 		ReissueValidates: true,
-		CancelEffect:     "the service is removed whatever its state, and the CA may revoke a certificate that is only days old; what is paid back, the vendor doesn't say",
+		CancelEffect:     cancelEffect,
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// No client reference is documented and nothing says that the list is complete.

@@ -15,7 +15,9 @@ func endings() []scenario {
 	return []scenario{
 		{operation: "cancel", needs: offers[providers.Canceller], run: cancel},
 		{operation: "cancel: reply lost after the effect", needs: offers[providers.Canceller], run: lostCancel},
+		{operation: "cancel: lost before the effect", needs: offers[providers.Canceller], run: vainCancel},
 		{operation: "revoke", needs: offers[providers.Revoker], run: revoke},
+		{operation: "revoke: reply lost after the effect", needs: offers[providers.Revoker], run: lostRevoke},
 	}
 }
 
@@ -24,6 +26,7 @@ func cancel(l *lab) {
 	p := l.provider(SingleName)
 	canceller, ok := p.(providers.Canceller)
 	require.True(l, ok)
+	assert.NotEmpty(l, p.Profile().CancelEffect, "who asks is told what it does")
 	placed := l.buy(p, l.request(p, "ended.example.com"))
 	require.ErrorIs(l, canceller.Cancel(l.Context(), nil, placed.IDs), providers.ErrIntentSpent)
 	require.ErrorIs(l, canceller.Cancel(l.Context(), l.intent(providers.Purchase), placed.IDs), providers.ErrIntentSpent)
@@ -61,11 +64,41 @@ func lostCancel(l *lab) {
 	require.Len(l, l.engine.Ledger(sandbox.EntryCancel), 1)
 	found, err := p.Find(l.Context(), l.trace(providers.Cancel, placed.IDs, request, nil, p))
 	require.NoError(l, err)
-	if len(found) == 0 && !p.Profile().AbsenceKnowable {
-		return
-	}
-	require.Len(l, found, 1)
+	require.Len(l, found, 1, "the order itself shows it, whatever lists can show")
 	assert.True(l, found[0].Order.IDs.Equal(placed.IDs))
+	assert.GreaterOrEqual(l, found[0].Evidence, providers.EvidenceCSR)
+}
+
+// vainCancel never arrived: the order goes on, and Find says so.
+func vainCancel(l *lab) {
+	p := l.provider(SingleName)
+	canceller, ok := p.(providers.Canceller)
+	require.True(l, ok)
+	request := l.request(p, "ended.example.com")
+	placed := l.buy(p, request)
+	l.inject(sandbox.Fault{Kind: sandbox.FaultDropBefore, Op: sandbox.ClassCancel})
+	l.fails(canceller.Cancel(l.Context(), l.intent(providers.Cancel), placed.IDs), providers.Ambiguous)
+	require.Empty(l, l.engine.Ledger(sandbox.EntryCancel))
+	found, err := p.Find(l.Context(), l.trace(providers.Cancel, placed.IDs, request, nil, p))
+	require.NoError(l, err)
+	assert.Empty(l, found)
+}
+
+// lostRevoke must not lead to the conclusion that nothing happened; where the API can't tell,
+// a person looks.
+func lostRevoke(l *lab) {
+	p := l.provider(SingleName)
+	revoker, ok := p.(providers.Revoker)
+	require.True(l, ok)
+	request := l.request(p, "leaked.example.com")
+	placed := l.buy(p, request)
+	built := l.issue(p, placed.IDs, request)
+	l.inject(sandbox.Fault{Kind: sandbox.FaultDropAfter, Op: sandbox.ClassRevoke})
+	l.fails(revoker.Revoke(l.Context(), l.intent(providers.Revoke), placed.IDs, built.Serial()), providers.Ambiguous)
+	require.Len(l, l.engine.Ledger(sandbox.EntryRevoke), 1)
+	found, err := p.Find(l.Context(), l.trace(providers.Revoke, placed.IDs, request, nil, p))
+	require.NoError(l, err)
+	assert.NotEmpty(l, found)
 }
 
 // revoke revokes one certificate by its serial number, and no other.
@@ -73,6 +106,7 @@ func revoke(l *lab) {
 	p := l.provider(SingleName)
 	revoker, ok := p.(providers.Revoker)
 	require.True(l, ok)
+	assert.NotEmpty(l, p.Profile().RevokeEffect, "who asks is told what it does")
 	request := l.request(p, "leaked.example.com")
 	placed := l.buy(p, request)
 	built := l.issue(p, placed.IDs, request)

@@ -156,7 +156,8 @@ func TestProfile(t *testing.T) {
 		Product: testPlan, MaxNames: 1, RSABits: [2]int{2048, 8192}, CommonNameRequired: true, TermsMonths: []int{12},
 		Methods:     []providers.Method{providers.MethodCNAME, providers.MethodFile, providers.MethodEmail},
 		MaxValidity: 199 * 24 * time.Hour, ReissueValidates: true,
-		CallTimeout: time.Minute, VisibilityDelay: 30 * time.Minute, AbsenceKnowable: true,
+		CancelEffect: cancelEffect,
+		CallTimeout:  time.Minute, VisibilityDelay: 30 * time.Minute, AbsenceKnowable: true,
 	}, profile(Product{ID: testPlan}, 12))
 	corrected := profile(Product{
 		ID: testPlan, Wildcard: &yes, IncludedWWW: &no, ECDSA: &yes, MaxNames: 3, Methods: []providers.Method{providers.MethodTXT},

@@ -8,6 +8,9 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
+// cancelEffect is what Cancel does, in the vendor's words as far as there are any.
+const cancelEffect = "the certificate is disabled at once; the money is paid back within the grace period of the plan"
+
 // Product says which plan to buy and what it can do. A nil pointer, zero or empty list
 // leaves the value of an ordinary plan.
 type Product struct {
@@ -55,7 +58,7 @@ func ordinary() providers.Profile {
 		// "Making the current one invalid" (API page).
 		ReissueKeepsOld:  false,
 		ReissueValidates: true,
-		CancelEffect:     "the certificate is disabled at once; the money is paid back within the grace period of the plan",
+		CancelEffect:     cancelEffect,
 		CallTimeout:      callTimeout,
 		VisibilityDelay:  visibilityDelay,
 		// The list can be filtered by the client reference for just this (API page).
