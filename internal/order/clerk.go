@@ -79,6 +79,14 @@ func (c *Clerk) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Resul
 	if err := c.orders.Client.Get(ctx, request.NamespacedName, purchase); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if dutyOf(purchase, c.orders.Ledger.ClusterID) == dutyNone {
+		return ctrl.Result{}, nil
+	}
+	// What the cache still shows may have been done.
+	purchase, err := c.orders.Ledger.Get(ctx, request.Name)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
 	after, err := c.work(ctx, purchase)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil

@@ -31,20 +31,18 @@ func (c *Clerk) operate(ctx context.Context, seen *v1alpha1.ResellerPurchase, su
 		// The cache is behind: the newer object comes through the watch.
 		return time.Second, nil
 	}
-	var price *v1alpha1.Money
-	if purchase.Spec.Command.Verb == v1alpha1.PurchaseAddNames {
-		var refusal string
-		var wait time.Duration
-		if price, refusal, wait, err = c.priceOfNames(ctx, purchase, supplier); err != nil || wait > 0 {
-			return wait, err
-		}
-		if refusal != "" {
-			return 0, c.answer(ctx, purchase, v1alpha1.CommandRefused, refusal)
-		}
-	}
+	// One turn is for the price and the call: on a slow account the second would never get its own.
 	release, wait := r.Limits.Reserve(account)
 	if release == nil {
 		return max(wait, 100*time.Millisecond), nil
+	}
+	price, refusal, err := c.priceOfNames(ctx, purchase, supplier)
+	if err != nil || refusal != "" {
+		release(err)
+		if err != nil {
+			return 0, err
+		}
+		return 0, c.answer(ctx, purchase, v1alpha1.CommandRefused, refusal)
 	}
 	intended, intent, err := r.Ledger.IntendCommand(ctx, purchase, price)
 	if err != nil {
@@ -139,31 +137,30 @@ func doneText(op *v1alpha1.PurchaseOperation, profile providers.Profile, price *
 }
 
 // priceOfNames is what room for further names costs, nil if that can't be known, and why the
-// issuer's rules forbid to buy it.
-func (c *Clerk) priceOfNames(ctx context.Context, purchase *v1alpha1.ResellerPurchase, supplier *Supplier) (*v1alpha1.Money, string, time.Duration, error) {
+// issuer's rules forbid to buy it. Other commands cost nothing.
+func (c *Clerk) priceOfNames(ctx context.Context, purchase *v1alpha1.ResellerPurchase, supplier *Supplier) (*v1alpha1.Money, string, error) {
 	spec := &purchase.Spec
+	if spec.Command.Verb != v1alpha1.PurchaseAddNames {
+		return nil, "", nil
+	}
 	var price *v1alpha1.Money
 	if pricer, ok := supplier.Provider.(providers.Pricer); ok {
-		wait, err := c.ask(ctx, supplier, func(ctx context.Context) (err error) {
-			price, err = differenceOfPrices(ctx, pricer, spec)
-			return err
-		})
-		if wait > 0 {
-			return nil, "", wait, nil
-		}
-		if err != nil {
-			return nil, "the price isn't known: " + err.Error(), 0, nil
+		callCtx, cancel := context.WithTimeout(ctx, supplier.Provider.Profile().CallTimeout)
+		defer cancel()
+		var err error
+		if price, err = differenceOfPrices(callCtx, pricer, spec); err != nil {
+			return nil, "the price isn't known: " + err.Error(), nil //nolint:nilerr // it is the answer, not a fault
 		}
 	}
 	all, err := c.orders.Ledger.ByAccount(ctx, spec.Account)
 	if err != nil {
-		return nil, "", 0, err
+		return nil, "", err
 	}
 	wanted := spending.Wanted{Issuer: spec.IssuerRef, Namespace: spec.OrderNamespace, Names: spec.Names, Price: price}
 	if refusal := spending.Addition(supplier.Spec.Purchase, wanted, all, c.orders.Now()); refusal != nil {
-		return nil, refusal.Message, 0, nil
+		return nil, refusal.Message, nil
 	}
-	return price, "", 0, nil
+	return price, "", nil
 }
 
 // differenceOfPrices is the price with the further names less that without them: resellers tell

@@ -51,7 +51,8 @@ func (l *Ledger) CommandEnded(ctx context.Context, name, id string, outcome v1al
 	now := metav1.NewMicroTime(l.Now())
 	return l.Update(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
 		op := spec.CommandOperation
-		if op == nil || op.ID != id || op.Outcome == v1alpha1.OperationDone || op.Outcome == outcome {
+		late := op != nil && op.Outcome == v1alpha1.OperationAbsent && outcome == v1alpha1.OperationDone
+		if op == nil || op.ID != id || op.Outcome != v1alpha1.OperationIntended && !late {
 			return false
 		}
 		op.Outcome, op.Message, op.FinishedAt = outcome, clip(message), &now
