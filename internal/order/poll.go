@@ -44,7 +44,9 @@ func (r *Reconciler) poll(ctx context.Context, s *scope, name string) (outcome, 
 	if s.order.Status.Issuance == nil {
 		return r.polledIdle(ctx, s, purchase, order)
 	}
-	r.polls.read(s.supplier.Provider.Account().Key(), name, s.view.Now)
+	if _, lists := s.supplier.Provider.(providers.Lister); lists {
+		r.polls.read(s.supplier.Provider.Account().Key(), name, s.view.Now)
+	}
 	return r.polled(ctx, s, purchase, order)
 }
 

@@ -44,9 +44,42 @@ func TestPurchasesChangedByPeople(t *testing.T) {
 	assert.False(t, wakes(plain, bought), "what the controller writes wakes nobody")
 	assert.True(t, wakes(bought, word))
 	assert.True(t, wakes(moved, bought))
+	answers := func(ids ...string) specEdit {
+		return func(s *v1alpha1.ResellerPurchaseSpec) {
+			for _, id := range ids {
+				s.Answers = append(s.Answers, v1alpha1.CommandAnswer{ID: id})
+			}
+		}
+	}
+	assert.True(t, wakes(bought, purchaseOf(1, answers("a"))), "a person asked for it")
+	assert.True(t, wakes(purchaseOf(1, answers("a", "b")), purchaseOf(1, answers("b", "c"))), "the oldest answer is dropped")
+	assert.False(t, wakes(purchaseOf(1, answers("a")), purchaseOf(1, answers("a"))))
+	assert.True(t, wakes(bought, purchaseOf(1, inState(v1alpha1.PurchaseCancelled))))
 	assert.False(t, changedByPeople().Create(event.CreateEvent{Object: &bought}))
 	assert.True(t, changedByPeople().Delete(event.DeleteEvent{Object: &bought}))
 	assert.False(t, changedByPeople().Generic(event.GenericEvent{Object: &bought}))
+}
+
+func TestWhoWakesTheClerk(t *testing.T) {
+	t.Parallel()
+	operation := func(outcome v1alpha1.OperationOutcome) specEdit {
+		return func(s *v1alpha1.ResellerPurchaseSpec) {
+			s.CommandOperation = &v1alpha1.PurchaseOperation{ID: "op", Outcome: outcome}
+		}
+	}
+	for name, tc := range map[string]struct {
+		edits []specEdit
+		want  bool
+	}{
+		"nothing asked":     {nil, false},
+		"asked":             {[]specEdit{func(s *v1alpha1.ResellerPurchaseSpec) { s.Command = &v1alpha1.PurchaseCommand{ID: "a"} }}, true},
+		"under way":         {[]specEdit{operation(v1alpha1.OperationIntended)}, true},
+		"done":              {[]specEdit{operation(v1alpha1.OperationDone)}, false},
+		"a reissue is open": {[]specEdit{withOperation("2", v1alpha1.OperationIntended)}, false},
+	} {
+		p := purchaseOf(1, tc.edits...)
+		assert.Equal(t, tc.want, commanded(&p), name)
+	}
 }
 
 func TestIssuerThatIsUsableAgain(t *testing.T) {
