@@ -17,7 +17,7 @@ func (r *Reconciler) setupClerk(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("purchase").
 		For(&v1alpha1.ResellerPurchase{}, builder.WithPredicates(predicate.NewPredicateFuncs(commanded))).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
 		Complete(&Clerk{orders: r})
 	if err != nil {
 		return fmt.Errorf("order: set up the clerk: %w", err)

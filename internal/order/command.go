@@ -244,28 +244,17 @@ func approverOf(issuance *v1alpha1.Issuance, domain string) string {
 
 // resendEmail has the message to the approver sent again, not more often than once an hour.
 func (r *Reconciler) resendEmail(ctx context.Context, s *scope, command v1alpha1.OrderCommand) (outcome, error) {
-	if why := underValidation(s); why != "" {
+	domain, why := toResend(s, command)
+	if why != "" {
 		return answered(ctx, s, command, v1alpha1.CommandRefused, why), nil
 	}
-	resender, ok := s.supplier.Provider.(providers.EmailResender)
 	issuance := s.order.Status.Issuance
-	i := slices.IndexFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
-		return !c.Validated && c.Method == v1alpha1.DCVMethodEmail && (command.Domain == "" || command.Domain == c.Domain)
-	})
-	switch sent := issuance.EmailResentAt; {
-	case !ok:
-		return answered(ctx, s, command, v1alpha1.CommandRefused, "the reseller's API can't send the message again"), nil
-	case i < 0:
-		return answered(ctx, s, command, v1alpha1.CommandRefused, "no such name waits for approval by e-mail"), nil
-	case sent != nil && s.view.Now.Sub(sent.Time) < resendInterval:
-		return answered(ctx, s, command, v1alpha1.CommandRefused, fmt.Sprintf("the message was sent again at %s: once an hour is enough", sent.UTC().Format(time.RFC3339))), nil
-	}
 	purchase, result, err := r.paying(ctx, s, issuance.Purchase)
 	if purchase == nil {
 		return result, err
 	}
 	err = r.call(ctx, s, func(ctx context.Context) error {
-		return resender.ResendEmail(ctx, ledger.IDs(purchase.Spec.OrderIDs), issuance.Challenges[i].Domain)
+		return s.supplier.Provider.(providers.EmailResender).ResendEmail(ctx, ledger.IDs(purchase.Spec.OrderIDs), domain)
 	})
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		return outcome{after: max(busy.wait, 100*time.Millisecond)}, nil
@@ -275,5 +264,25 @@ func (r *Reconciler) resendEmail(ctx context.Context, s *scope, command v1alpha1
 	}
 	now := metav1.NewTime(s.view.Now)
 	issuance.EmailResentAt = &now
-	return answered(ctx, s, command, v1alpha1.CommandDone, "the reseller sends the message for "+issuance.Challenges[i].Domain+" again"), nil
+	return answered(ctx, s, command, v1alpha1.CommandDone, "the reseller sends the message for "+domain+" again"), nil
+}
+
+// toResend is the name for which the message is sent again, or why it isn't.
+func toResend(s *scope, command v1alpha1.OrderCommand) (domain, why string) {
+	if why := underValidation(s); why != "" {
+		return "", why
+	}
+	if _, ok := s.supplier.Provider.(providers.EmailResender); !ok {
+		return "", "the reseller's API can't send the message again"
+	}
+	issuance := s.order.Status.Issuance
+	if sent := issuance.EmailResentAt; sent != nil && s.view.Now.Sub(sent.Time) < resendInterval {
+		return "", fmt.Sprintf("the message was sent again at %s: once an hour is enough", sent.UTC().Format(time.RFC3339))
+	}
+	for _, c := range issuance.Challenges {
+		if !c.Validated && c.Method == v1alpha1.DCVMethodEmail && (command.Domain == "" || command.Domain == c.Domain) {
+			return c.Domain, ""
+		}
+	}
+	return "", "no such name waits for approval by e-mail"
 }

@@ -141,8 +141,7 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 	}
 	// A new leaf outlives the present one unless the paid term ends before. A leaf that
 	// nobody got, or that was revoked, is no reason to pay again.
-	inUse := present.HandedOver == metav1.ConditionTrue && present.RevokedAt == nil
-	if inUse && !p.Spec.PaidUntil.After(present.NotAfter.Time) {
+	if inUse(present) && !p.Spec.PaidUntil.After(present.NotAfter.Time) {
 		return false
 	}
 	switch v.Issuer.Policy.Reissue {
@@ -152,7 +151,12 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 		return false
 	case v1alpha1.ReissueWhenSafe:
 	}
-	return v.Issuer.Profile.ReissueKeepsOld || !inUse
+	return v.Issuer.Profile.ReissueKeepsOld || !inUse(present)
+}
+
+// inUse reports whether a certificate is in a Secret and good for anything there.
+func inUse(c v1alpha1.PurchasedCertificate) bool {
+	return c.HandedOver == metav1.ConditionTrue && c.RevokedAt == nil
 }
 
 // nearEnd reports whether the paid term is too short for another certificate, which is

@@ -24,8 +24,9 @@ const (
 	maxPrices     = 16
 	// maxID, maxText and maxWord are the lengths that the schema allows.
 	maxID, maxText, maxWord = 128, 255, 64
-	// callsPerTurn is how many calls of a reseller one turn of the limiter may make.
-	callsPerTurn = 4
+	// turnTimeout bounds the calls of one turn: a dead reseller must not hold up questions to
+	// others.
+	turnTimeout = time.Minute
 )
 
 // question is one query with what is needed to answer it.
@@ -44,7 +45,7 @@ func (q *question) call(ctx context.Context, do func(context.Context) error) err
 	if release == nil {
 		return &busyError{wait: max(wait, 100*time.Millisecond)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, callsPerTurn*q.supplier.Provider.Profile().CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
 	err := do(ctx)
 	release(err)

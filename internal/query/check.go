@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
-// parallelLookups is how many names' CAA records are looked up at a time.
-const parallelLookups = 8
+// parallelLookups is how many names' CAA records are looked up at a time, lookupTimeout bounds
+// all of them.
+const (
+	parallelLookups = 8
+	lookupTimeout   = time.Minute
+)
 
 // maxSubject and maxFindings are what the schema allows.
 const (
@@ -215,6 +220,8 @@ func (q *question) checkCAA(ctx context.Context, f *findings, names []string) {
 		f.add("caa", v1alpha1.SeverityWarning, "not checked: the CA's domain isn't known, set caaIdentities of the product")
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	results := make([]caa.Result, len(names))
 	var group errgroup.Group
 	group.SetLimit(parallelLookups)
