@@ -58,6 +58,12 @@ type Hook interface {
 	CleanUp(ctx context.Context, r Request) error
 }
 
+// Prober is a hook that can tell, by a call that changes nothing, whether its settings
+// work. Terminal errors are those of [Hook]; any other says nothing about the settings.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
 // Request is one record or file to publish.
 type Request struct {
 	// ID identifies the order that needs the record, for hooks that store
