@@ -102,7 +102,7 @@ type Propagation struct {
 
 // Solver publishes validation data for the names that its selector matches: exactly
 // one way is set.
-// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, manual must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.cloudflare), has(self.http), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, cloudflare, http, manual must be set"
 type Solver struct {
 	// Selector limits the names; a solver without one is used where no other matches.
 	// +optional
@@ -111,6 +111,14 @@ type Solver struct {
 	// RFC2136 sends dynamic updates to a name server.
 	// +optional
 	RFC2136 *SolverRFC2136 `json:"rfc2136,omitempty"`
+
+	// Cloudflare changes a zone at Cloudflare.
+	// +optional
+	Cloudflare *SolverCloudflare `json:"cloudflare,omitempty"`
+
+	// HTTP calls a program of your own, such as dcv-hook-libdns.
+	// +optional
+	HTTP *SolverHTTP `json:"http,omitempty"`
 
 	// Manual asks a person to publish the data and goes on when it appears.
 	// +optional
@@ -186,4 +194,37 @@ type SolverRFC2136 struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=86400
 	TTL int32 `json:"ttl,omitempty"`
+}
+
+// SolverCloudflare changes zones at Cloudflare.
+type SolverCloudflare struct {
+	// APITokenSecretRef is an API token with the permissions Zone:Read and DNS:Edit for
+	// the zones.
+	// +required
+	APITokenSecretRef SecretKeyReference `json:"apiTokenSecretRef"`
+
+	// Zone to change; the nearest that the token sees if empty.
+	// +optional
+	// +kubebuilder:validation:MaxLength=254
+	Zone string `json:"zone,omitempty"`
+}
+
+// SolverHTTP calls a program that speaks the protocol of docs/hooks/http.md.
+type SolverHTTP struct {
+	// URL of the program, below which its calls are, such as
+	// "https://dcv-hook.dns.svc/v1". It must be https.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url"`
+
+	// AuthSecretRef is the bearer token that the program expects.
+	// +required
+	AuthSecretRef SecretKeyReference `json:"authSecretRef"`
+
+	// CABundle has certificate authorities that may sign for the program besides the
+	// public ones: PEM, in base64 as all data of this kind in Kubernetes.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	CABundle []byte `json:"caBundle,omitempty"`
 }

@@ -50,6 +50,7 @@ type config struct {
 	pollInterval    time.Duration
 
 	allowedEndpoints []string
+	allowedHooks     []string
 	insecureLoopback bool
 
 	nameservers          []string
@@ -80,6 +81,7 @@ func defaults() config {
 		recheckInterval:   10 * time.Minute,
 		overdueAfter:      24 * time.Hour,
 		allowedEndpoints:  vendorEndpoints,
+		allowedHooks:      []string{anyEndpoint},
 		authoritativePort: 53,
 		logLevel:          "info",
 		logFormat:         "json",
@@ -112,6 +114,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.DurationVar(&c.pollInterval, "poll-interval", c.pollInterval, "shortest time between two looks at an order at the reseller")
 
 	f.StringSliceVar(&c.allowedEndpoints, "allowed-endpoints", c.allowedEndpoints, "URL prefixes that issuers may use as endpoint; * allows all")
+	f.StringSliceVar(&c.allowedHooks, "allowed-hook-urls", c.allowedHooks, "URL prefixes that issuers may use as url of a solver of the kind http; * allows all")
 	f.BoolVar(&c.insecureLoopback, "insecure-loopback", c.insecureLoopback, "for development: resellers may be on this machine, and plain HTTP to it is allowed")
 
 	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
@@ -202,12 +205,16 @@ func (c *config) checkTimes() error {
 }
 
 func (c *config) checkEndpoints() error {
-	for _, prefix := range c.allowedEndpoints {
+	return errors.Join(checkPrefixes("--allowed-endpoints", c.allowedEndpoints), checkPrefixes("--allowed-hook-urls", c.allowedHooks))
+}
+
+func checkPrefixes(flag string, prefixes []string) error {
+	for _, prefix := range prefixes {
 		if prefix == anyEndpoint {
 			continue
 		}
 		if _, err := parseEndpoint(prefix); err != nil {
-			return fmt.Errorf("--allowed-endpoints: %q: %w", prefix, err)
+			return fmt.Errorf("%s: %q: %w", flag, prefix, err)
 		}
 	}
 	return nil

@@ -50,6 +50,7 @@ func TestParseRefuses(t *testing.T) {
 		"--overdue-after=0":                        "--overdue-after",
 		"--poll-interval=-1s":                      "--poll-interval",
 		"--allowed-endpoints=example.com":          "--allowed-endpoints",
+		"--allowed-hook-urls=hook.example.com":     "--allowed-hook-urls",
 		"--dns-recursive-nameservers=a:b:c":        "--dns-recursive-nameservers",
 		"--dns-authoritative-servers=a:x":          "--dns-authoritative-servers",
 		"--dns-authoritative-port=0":               "--dns-authoritative-port",

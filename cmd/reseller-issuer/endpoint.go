@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,6 +17,8 @@ const anyEndpoint = "*"
 type endpoints struct {
 	prefixes []string
 	loopback bool
+	// flag is the one that sets the prefixes, --allowed-endpoints by default.
+	flag string
 }
 
 // permit returns nil if an issuer may use the endpoint.
@@ -35,7 +38,7 @@ func (e endpoints) permit(endpoint string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is not in the controller's --allowed-endpoints", endpoint)
+	return fmt.Errorf("%s is not in the controller's %s", endpoint, cmp.Or(e.flag, "--allowed-endpoints"))
 }
 
 // parseEndpoint refuses all that could make two readers of the URL disagree about where

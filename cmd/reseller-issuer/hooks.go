@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -14,16 +15,27 @@ import (
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/cloudflare"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/httphook"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/manual"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/rfc2136"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
+
+// probeTimeout bounds one look at a hook while an issuer is checked.
+const probeTimeout = 5 * time.Second
 
 // solvers makes hooks.
 type solvers struct {
 	// secrets reads past the cache.
 	secrets client.Reader
 	now     func() time.Time
+	// http is for services that all issuers share, options those of clients that trust
+	// further authorities, and allowed the programs that issuers may name.
+	http    *http.Client
+	options providers.Options
+	allowed endpoints
 }
 
 var errNoSolver = errors.New("no solver is set")
@@ -34,16 +46,34 @@ func (s solvers) hook(ctx context.Context, solver v1alpha1.Solver, secretNamespa
 	switch {
 	case solver.RFC2136 != nil:
 		return s.rfc2136(ctx, solver.RFC2136, secretNamespace)
+	case solver.Cloudflare != nil:
+		return s.cloudflare(ctx, solver.Cloudflare, secretNamespace)
+	case solver.HTTP != nil:
+		return s.program(ctx, solver.HTTP, secretNamespace)
 	case solver.Manual != nil:
 		return manual.Hook{}, nil
 	}
 	return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, errNoSolver)
 }
 
-// check reports why a solver can't work, as far as it can be told without a call.
+// check reports why a solver can't work. Who doesn't answer now may work later: only a
+// refusal is held against the issuer.
 func (s solvers) check(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) error {
-	_, err := s.hook(ctx, solver, secretNamespace)
-	return err
+	hook, err := s.hook(ctx, solver, secretNamespace)
+	if err != nil {
+		return err
+	}
+	prober, ok := hook.(dcv.Prober)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err = prober.Probe(ctx)
+	if errors.Is(err, dcv.ErrDenied) || errors.Is(err, dcv.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", order.ErrConfiguration, err)
+	}
+	return nil
 }
 
 func (s solvers) rfc2136(ctx context.Context, settings *v1alpha1.SolverRFC2136, secretNamespace string) (dcv.Hook, error) {
@@ -63,6 +93,52 @@ func (s solvers) rfc2136(ctx context.Context, settings *v1alpha1.SolverRFC2136, 
 		return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, err)
 	}
 	return hook, nil
+}
+
+func (s solvers) cloudflare(ctx context.Context, settings *v1alpha1.SolverCloudflare, secretNamespace string) (dcv.Hook, error) {
+	token, err := s.secret(ctx, secretNamespace, &settings.APITokenSecretRef)
+	if err != nil {
+		return nil, fmt.Errorf("cloudflare.apiTokenSecretRef: %w", err)
+	}
+	hook, err := cloudflare.New(cloudflare.Config{Token: dcv.NewSecret(token), Zone: settings.Zone, Client: s.http, Now: s.now})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, err)
+	}
+	return hook, nil
+}
+
+func (s solvers) program(ctx context.Context, settings *v1alpha1.SolverHTTP, secretNamespace string) (dcv.Hook, error) {
+	if err := s.allowed.permit(settings.URL); err != nil {
+		return nil, fmt.Errorf("http.url: %w: %w", order.ErrConfiguration, err)
+	}
+	token, err := s.secret(ctx, secretNamespace, &settings.AuthSecretRef)
+	if err != nil {
+		return nil, fmt.Errorf("http.authSecretRef: %w", err)
+	}
+	client, err := s.trusting(settings.CABundle)
+	if err != nil {
+		return nil, fmt.Errorf("http.caBundle: %w: %w", order.ErrConfiguration, err)
+	}
+	hook, err := httphook.New(httphook.Config{URL: settings.URL, Token: dcv.NewSecret(token), Client: client, Now: s.now})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, err)
+	}
+	return hook, nil
+}
+
+// trusting is a client that trusts further authorities. It lives as long as its hook, and
+// its connections half a minute longer.
+func (s solvers) trusting(bundle []byte) (*http.Client, error) {
+	if len(bundle) == 0 {
+		return s.http, nil
+	}
+	pool, err := providers.CertPool(bundle)
+	if err != nil {
+		return nil, err
+	}
+	options := s.options
+	options.RootCAs = pool
+	return providers.NewHTTPClient(options), nil
 }
 
 func (s solvers) secret(ctx context.Context, namespace string, ref *v1alpha1.SecretKeyReference) (string, error) {

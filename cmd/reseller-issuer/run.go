@@ -115,8 +115,9 @@ func clusterID(ctx context.Context, reader client.Reader, given string) (string,
 // setup builds everything and hands it to the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 	wall := clock.RealClock{}
+	outward := providers.Options{AllowLoopback: c.insecureLoopback}
 	reseller := connection{
-		http:    providers.NewHTTPClient(providers.Options{AllowLoopback: c.insecureLoopback}),
+		http:    providers.NewHTTPClient(outward),
 		allowed: endpoints{prefixes: c.allowedEndpoints, loopback: c.insecureLoopback},
 		now:     wall.Now,
 	}
@@ -125,7 +126,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 		Drivers: reseller.resellers(), ClusterResourceNamespace: c.clusterResourceNamespace,
 	}
 	limits := providers.NewLimiters(providers.LimiterOptions{Now: wall.Now})
-	publish := solvers{secrets: mgr.GetAPIReader(), now: wall.Now}
+	publish := solvers{
+		secrets: mgr.GetAPIReader(), now: wall.Now,
+		http: providers.NewHTTPClient(outward), options: outward,
+		allowed: endpoints{prefixes: c.allowedHooks, loopback: c.insecureLoopback, flag: "--allowed-hook-urls"},
+	}
 	if err := setupProbes(mgr); err != nil {
 		return err
 	}

@@ -76,16 +76,28 @@ func solverFor(method v1alpha1.DCVMethod, solvers []v1alpha1.Solver, labels map[
 	return solvers[index], true
 }
 
+// solverKind is one member of the union of solvers.
+type solverKind struct {
+	is      func(*v1alpha1.Solver) bool
+	methods []v1alpha1.DCVMethod
+}
+
+// records are the methods of solvers that publish DNS records.
+var records = []v1alpha1.DCVMethod{v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT}
+
+// solverKinds has a line for each member of the union, and what it can publish.
+var solverKinds = []solverKind{
+	{func(s *v1alpha1.Solver) bool { return s.RFC2136 != nil }, records},
+	{func(s *v1alpha1.Solver) bool { return s.Cloudflare != nil }, records},
+	{func(s *v1alpha1.Solver) bool { return s.HTTP != nil }, records},
+	{func(s *v1alpha1.Solver) bool { return s.Manual != nil }, append(records, v1alpha1.DCVMethodFile)},
+}
+
 // publishes reports whether a kind of solver can publish data for a method.
 func publishes(solver *v1alpha1.Solver, method v1alpha1.DCVMethod) bool {
-	switch method {
-	case v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT:
-		return solver.RFC2136 != nil || solver.Manual != nil
-	case v1alpha1.DCVMethodFile:
-		return solver.Manual != nil
-	case v1alpha1.DCVMethodEmail:
-	}
-	return false
+	return slices.ContainsFunc(solverKinds, func(kind solverKind) bool {
+		return kind.is(solver) && slices.Contains(kind.methods, method)
+	})
 }
 
 // requestedName is the name of the certificate to which a challenge's domain belongs:

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -140,5 +141,27 @@ func TestBelongs(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, tc.want, belongs(&tc.purchase, tc.order))
 		})
+	}
+}
+
+// TestEverySolverPublishesSomething fails for a member of the union that was forgotten in
+// solverKinds.
+func TestEverySolverPublishesSomething(t *testing.T) {
+	t.Parallel()
+	union := reflect.TypeFor[v1alpha1.Solver]()
+	for i := range union.NumField() {
+		field := union.Field(i)
+		if field.Name == "Selector" {
+			continue
+		}
+		var solver v1alpha1.Solver
+		reflect.ValueOf(&solver).Elem().Field(i).Set(reflect.New(field.Type.Elem()))
+		methods := 0
+		for _, method := range []v1alpha1.DCVMethod{v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodFile, v1alpha1.DCVMethodEmail} {
+			if publishes(&solver, method) {
+				methods++
+			}
+		}
+		assert.Positive(t, methods, field.Name)
 	}
 }

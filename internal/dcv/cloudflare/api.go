@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
 )
 
 const (
@@ -140,7 +141,7 @@ func (h *Hook) create(ctx context.Context, z zone, r record) error {
 		return err
 	case stored.Proxied:
 		return fmt.Errorf("%w: Cloudflare has stored the record as proxied, so that nobody sees it: set it to DNS only", dcv.ErrUnsupported)
-	case stored.Type != r.Type || unquoteTXT(stored.Content) != unquoteTXT(r.Content) && !strings.EqualFold(stored.Content, r.Content):
+	case stored.Type != r.Type || resolver.UnquoteTXT(stored.Content) != resolver.UnquoteTXT(r.Content) && !strings.EqualFold(stored.Content, r.Content):
 		return fmt.Errorf("Cloudflare has stored another record: %s %q", dcv.ForeignText(stored.Type), dcv.ForeignText(stored.Content)) //nolint:revive,staticcheck // a name
 	}
 	return nil

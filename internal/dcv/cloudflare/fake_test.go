@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
 )
 
 const (
@@ -179,7 +180,7 @@ func (a *api) create(w http.ResponseWriter, r *http.Request, zoneID string) {
 		if other.Name != rec.Name {
 			continue
 		}
-		if other.Type == rec.Type && unquoteTXT(other.Content) == unquoteTXT(rec.Content) {
+		if other.Type == rec.Type && resolver.UnquoteTXT(other.Content) == resolver.UnquoteTXT(rec.Content) {
 			refuse(w, http.StatusBadRequest, apiError{Code: 81058, Message: "An identical record already exists."})
 			return
 		}

@@ -345,16 +345,6 @@ func TestConfig(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v", h.config, h), goodToken)
 }
 
-func FuzzUnquoteTXT(f *testing.F) {
-	for _, content := range []string{"", `"a"`, `"a" "b"`, `"a\"b"`, `"\255\300\2"`, `"open`, `\`, `"a"b`, "plain"} {
-		f.Add(content)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		_ = unquoteTXT(text)
-		assert.Equal(t, text, unquoteTXT(quoteTXT(text)), "what is written is read")
-	})
-}
-
 func FuzzRead(f *testing.F) {
 	f.Add(200, `{"success":true,"result":[]}`)
 	f.Add(403, `{"success":false,"errors":[{"code":9109,"message":"no","error_chain":[{"code":1}]}]}`)

@@ -53,7 +53,7 @@ func content(r dcv.Record) string {
 	if r.Type == dcv.CNAME {
 		return strings.TrimSuffix(r.Value, ".")
 	}
-	return quoteTXT(r.Value)
+	return resolver.QuoteTXT(r.Value)
 }
 
 // is reports whether the record has the type and value of r; the name was compared before.
@@ -61,7 +61,7 @@ func (c record) is(r dcv.Record) bool {
 	if c.Type != string(r.Type) {
 		return false
 	}
-	return r.Matches(c.Content) || r.Type == dcv.TXT && r.Matches(unquoteTXT(c.Content))
+	return r.Matches(c.Content) || r.Type == dcv.TXT && r.Matches(resolver.UnquoteTXT(c.Content))
 }
 
 // judge reports whether r is among the records at its name; the error names what keeps it
@@ -89,40 +89,4 @@ func sameName(a, b string) bool {
 	a, errA := dcv.Normalise(a)
 	b, errB := dcv.Normalise(b)
 	return errA == nil && errB == nil && a == b
-}
-
-// quoteTXT writes a value as quoted strings of at most 255 bytes each, as in a zone file.
-func quoteTXT(value string) string {
-	return `"` + strings.Join(resolver.SplitTXT(value), `" "`) + `"`
-}
-
-// unquoteTXT reads what quoteTXT writes, and what people enter without quotes, which stays
-// as it is. The API gives back the form in which a record was made.
-func unquoteTXT(content string) string {
-	var parts []string
-	for rest := strings.TrimSpace(content); rest != ""; rest = strings.TrimLeft(rest, " \t") {
-		end := closingQuote(rest)
-		if end < 0 {
-			return content
-		}
-		parts = append(parts, rest[1:end])
-		rest = rest[end+1:]
-	}
-	return resolver.JoinTXT(parts)
-}
-
-// closingQuote is the index of the quote that ends the string at the front, or -1.
-func closingQuote(text string) int {
-	if text[0] != '"' {
-		return -1
-	}
-	for i := 1; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			return i
-		case '\\':
-			i++
-		}
-	}
-	return -1
 }
