@@ -17,6 +17,9 @@ BIN := bin
 # A number of inputs and not a time: Go's fuzzer now and then calls the end of its time a failure.
 FUZZTIME ?= 5000x
 IMAGE ?= reseller-issuer:$(VERSION)
+HOOK_IMAGE ?= dcv-hook-libdns:$(VERSION)
+# The program with the clouds' SDKs is a module of its own, which ./... leaves out.
+HOOK := cmd/dcv-hook-libdns
 
 tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)
 
@@ -35,6 +38,15 @@ demo: packages ## Run the main job on an embedded control plane; KEEP=1 leaves i
 .PHONY: build
 build: ## Build the controller and the sandbox reseller into bin/.
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+.PHONY: build-hook
+build-hook: ## Build the program that publishes through libdns into bin/.
+	@go -C $(HOOK) build -ldflags '$(LDFLAGS)' -o $(CURDIR)/$(BIN)/ .
+
+.PHONY: image-hook
+image-hook: build-hook ## Build that program's image in the same way.
+	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
+	buildah bud --isolation chroot --ignorefile $(HOOK)/.dockerignore --file $(HOOK)/Dockerfile --tag $(HOOK_IMAGE) .
 
 .PHONY: image
 image: build ## Build the controller's image from the binary, FROM scratch (buildah).
@@ -55,6 +67,7 @@ test: packages ## Run everything: lint, verify, unit tests, fuzzing, e2e.
 .PHONY: test-unit
 test-unit: packages ## Run the unit tests with the race detector.
 	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 10m ./...
+	@CGO_ENABLED=1 go -C $(HOOK) test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME, such as 5000x or 10m.
@@ -68,6 +81,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, such as 5000x or 10m.
 e2e: packages ## Run the end-to-end tests on a real control plane.
 	@$(PHASE) "control plane: build" go -C e2e run ./cmd/controlplane build
 	@$(PHASE) "controller and sandbox: build" $(MAKE) --no-print-directory build
+	@$(PHASE) "libdns hook: build" $(MAKE) --no-print-directory build-hook
 	@go -C e2e test -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./...
 
 .PHONY: conformance
@@ -78,6 +92,7 @@ conformance: ## Print what each reseller was tested for.
 lint: ## Lint all modules.
 	@$(call tool,golangci-lint) run ./...
 	@cd e2e && $(call tool,golangci-lint) run ./...
+	@cd $(HOOK) && $(call tool,golangci-lint) run ./...
 
 .PHONY: generate
 generate: ## Make CRDs, deep copies and the page of the flags.
@@ -93,7 +108,7 @@ clean: ## Remove what was built here.
 	@rm -rf $(BIN) e2e/.cache
 
 # Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
-PACKAGES ?= named=bind9 gcc=gcc
+PACKAGES ?= named=bind9 knotd=knot gcc=gcc
 .PHONY: packages
 packages:
 	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \

@@ -101,7 +101,7 @@ func inspectLog() error {
 // discloses fails when a text has one of the credentials with which issuers were configured.
 func discloses(where, text string) error {
 	for _, credential := range []string{
-		sandbox.DefaultAPIKey, world.TSIGKey().Secret,
+		sandbox.DefaultAPIKey, world.TSIGKey().Secret, hookToken,
 		sandbox.ConnectResellerPassphrase, sandbox.ConnectResellerSalt, sandbox.ConnectResellerIV,
 	} {
 		if strings.Contains(text, credential) {

@@ -18,7 +18,7 @@ while IFS= read -r -d '' file; do
     stale=1
   fi
 done < <(cd "$copy" && find . -type f -printf '%P\0')
-for module in . e2e; do
+for module in . e2e cmd/dcv-hook-libdns; do
   if ! (cd "$module" && go mod tidy -diff); then
     echo "stale: $module/go.mod"
     stale=1
