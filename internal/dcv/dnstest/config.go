@@ -31,6 +31,9 @@ func (o Options) complete(ctx context.Context) (Options, error) {
 	if o.Key == (Key{}) {
 		o.Key = NewKey("dcv")
 	}
+	if o.Key.Algorithm == "" {
+		o.Key.Algorithm = "hmac-sha256"
+	}
 	if o.Port != 0 {
 		return o, nil
 	}
@@ -75,7 +78,7 @@ var configTemplate = template.Must(template.New("named.conf").Parse(`options {
 	tcp-clients 400;
 };
 controls { };
-key "{{.Key.Name}}" { algorithm hmac-sha256; secret "{{.Key.Secret}}"; };
+key "{{.Key.Name}}" { algorithm {{.Key.Algorithm}}; secret "{{.Key.Secret}}"; };
 zone "." { type primary; file "root.zone"; };
 {{range .Zones}}zone "{{.Name}}" {
 	{{- if $.PrimaryAddr}}
@@ -115,8 +118,7 @@ func writeConfig(dir string, o Options) error {
 			return fmt.Errorf("dnstest: %w", err)
 		}
 	}
-	root := fmt.Sprintf("$TTL 60\n. SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n. NS ns.invalid.\nns.invalid. A %s\n", o.Host)
-	if err := write(dir, "root.zone", root); err != nil {
+	if err := write(dir, "root.zone", rootZone(o.Host)); err != nil {
 		return err
 	}
 	var conf strings.Builder
@@ -124,6 +126,10 @@ func writeConfig(dir string, o Options) error {
 		return fmt.Errorf("dnstest: %w", err)
 	}
 	return write(dir, "named.conf", conf.String())
+}
+
+func rootZone(host string) string {
+	return fmt.Sprintf("$TTL 60\n. SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n. NS ns.invalid.\nns.invalid. A %s\n", host)
 }
 
 func zoneFile(z ZoneSpec, host string) string {

@@ -28,13 +28,11 @@ const (
 	logTail      = 4 << 10
 )
 
-// ErrNoNamed is returned where BIND is not installed.
-var ErrNoNamed = errors.New("dnstest: named is not installed: apt-get install bind9")
-
-// Key is a TSIG key, hmac-sha256.
+// Key is a TSIG key.
 type Key struct {
-	Name   string // without trailing dot
-	Secret string // base64
+	Name      string // without trailing dot
+	Secret    string // base64
+	Algorithm string // such as hmac-sha512; default hmac-sha256
 }
 
 // NewKey makes a random key.
@@ -50,8 +48,8 @@ type ZoneSpec struct {
 	Name string
 	// Records are extra lines in zone file syntax, names relative to the apex.
 	Records []string
-	// Policy are update-policy rules, each without semicolon. None means that
-	// the key may change TXT and CNAME everywhere in the zone.
+	// Policy are BIND's update-policy rules, each without semicolon. None means
+	// that the key may change TXT and CNAME everywhere in the zone.
 	Policy []string
 	// Nameservers are the loopback addresses in the NS set, named ns1, ns2, and
 	// so on. None means the address of the server itself.
@@ -60,6 +58,8 @@ type ZoneSpec struct {
 
 // Options describe a server.
 type Options struct {
+	// Software is BIND by default.
+	Software Software
 	// Host is a loopback address; default 127.0.0.1. BIND binds only addresses
 	// that an interface has, so others of 127.0.0.0/8 are served by a relay in
 	// this process. It re-packs messages: good for a secondary, not for TSIG.
@@ -79,10 +79,10 @@ type Options struct {
 	PrimaryAddr string
 }
 
-// Server is a running BIND.
+// Server is a running name server.
 type Server struct {
-	addr    string // of named
-	relay   *Fake  // in front of named, or nil
+	addr    string // of the process
+	relay   *Fake  // in front of it, or nil
 	key     Key
 	dir     string
 	ownsDir bool
@@ -91,10 +91,10 @@ type Server struct {
 	err     error // of the process, after exited is closed
 }
 
-// Start runs named and returns when it answers for every zone. The process
+// Start runs a server and returns when it answers for every zone. The process
 // outlives ctx, which bounds the start only.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	path, err := findNamed()
+	path, err := o.Software.find()
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 func (s *Server) start(ctx context.Context, path string, o Options) (err error) {
 	if s.dir == "" {
-		if s.dir, err = os.MkdirTemp(fastDir(), "named-"); err != nil {
+		if s.dir, err = os.MkdirTemp(fastDir(), "dnstest-"); err != nil {
 			return fmt.Errorf("dnstest: %w", err)
 		}
 		s.ownsDir = true
@@ -124,7 +124,7 @@ func (s *Server) start(ctx context.Context, path string, o Options) (err error) 
 	if err := s.launch(ctx, path, o); err != nil {
 		return err
 	}
-	return s.waitReady(ctx, o.Zones)
+	return s.waitReady(ctx, o)
 }
 
 // fastDir is in memory where possible: named waits for the disk at each update.
@@ -147,20 +147,8 @@ func (s *Server) startRelay(ctx context.Context, o Options) (Options, error) {
 	return o, err
 }
 
-// findNamed also looks where Debian puts daemons, which is not in every PATH.
-func findNamed() (string, error) { return findIn([]string{"named", "/usr/sbin/named"}) }
-
-func findIn(names []string) (string, error) {
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", ErrNoNamed
-}
-
 func (s *Server) launch(ctx context.Context, path string, o Options) error {
-	if err := writeConfig(s.dir, o); err != nil {
+	if err := o.Software.configure(s.dir, o); err != nil {
 		return err
 	}
 	log, err := os.Create(s.logFile())
@@ -169,7 +157,7 @@ func (s *Server) launch(ctx context.Context, path string, o Options) error {
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
-	cmd := exec.CommandContext(run, path, "-g", "-n", "1", "-c", filepath.Join(s.dir, "named.conf")) //nolint:gosec // the path is found above
+	cmd := exec.CommandContext(run, path, o.Software.arguments(s.dir)...) //nolint:gosec // the path is found above
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = dieWithParent()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -185,7 +173,8 @@ func (s *Server) launch(ctx context.Context, path string, o Options) error {
 }
 
 // waitReady polls until every zone is loaded.
-func (s *Server) waitReady(ctx context.Context, zones []ZoneSpec) error {
+func (s *Server) waitReady(ctx context.Context, o Options) error {
+	zones, program := o.Zones, o.Software.program()
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -200,9 +189,9 @@ func (s *Server) waitReady(ctx context.Context, zones []ZoneSpec) error {
 		select {
 		case <-tick.C:
 		case <-s.exited:
-			return fmt.Errorf("dnstest: named has ended: %w\n%s", s.err, s.LogTail())
+			return fmt.Errorf("dnstest: %s has ended: %w\n%s", program, s.err, s.LogTail())
 		case <-ctx.Done():
-			return fmt.Errorf("dnstest: named does not serve %s: %w\n%s", zones[0].Name, ctx.Err(), s.LogTail())
+			return fmt.Errorf("dnstest: %s does not serve %s: %w\n%s", program, zones[0].Name, ctx.Err(), s.LogTail())
 		}
 	}
 	return nil
@@ -239,7 +228,7 @@ func (s *Server) Stop() error {
 	return errors.Join(errs...)
 }
 
-func (s *Server) logFile() string { return filepath.Join(s.dir, "named.log") }
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
 // LogTail is the end of the log.
 func (s *Server) LogTail() string {

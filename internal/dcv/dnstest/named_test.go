@@ -2,7 +2,6 @@ package dnstest
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,11 +67,13 @@ func TestStartRefusesPublicAddresses(t *testing.T) {
 	assert.ErrorContains(t, err, "not a loopback address")
 }
 
-func TestMissingNamedSaysWhatToInstall(t *testing.T) {
+func TestMissingServerSaysWhatToInstall(t *testing.T) {
 	t.Parallel()
-	_, err := findIn([]string{filepath.Join(t.TempDir(), "named")})
-	require.ErrorIs(t, err, ErrNoNamed)
-	assert.ErrorContains(t, err, "apt-get install bind9")
+	for software, says := range map[Software]string{BIND: "named is not installed: apt-get install bind9", Knot: "knotd is not installed: apt-get install knot"} {
+		_, err := software.findIn(t.TempDir())
+		require.ErrorIs(t, err, ErrNotInstalled)
+		assert.ErrorContains(t, err, says)
+	}
 }
 
 func TestSecondaryLagsUntilTransfer(t *testing.T) {

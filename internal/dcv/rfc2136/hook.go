@@ -75,9 +75,8 @@ func (h *Hook) present(ctx context.Context, r dcv.Record) (dcv.State, error) {
 	if err != nil || len(found.matching) > 0 {
 		return dcv.State{}, err
 	}
-	if err := found.conflict(r); err != nil {
-		return dcv.State{}, err
-	}
+	// What excludes the record is left to the update's prerequisite: an answer may come
+	// from a wildcard, next to which the record may well stand.
 	taken, err := h.update(ctx, addition(zone, r, h.ttl(r, found)))
 	if err != nil {
 		return dcv.State{}, err
@@ -92,11 +91,8 @@ func (h *Hook) readBack(ctx context.Context, r dcv.Record, taken bool) (dcv.Stat
 	if err != nil || len(found.matching) > 0 {
 		return dcv.State{}, err
 	}
-	if err := found.conflict(r); err != nil {
-		return dcv.State{}, err
-	}
 	if taken {
-		return dcv.State{}, occupied(r)
+		return dcv.State{}, h.conflict(ctx, r, found.alias)
 	}
 	return dcv.State{
 		Phase:      dcv.Pending,
@@ -195,14 +191,25 @@ func value(rr dns.RR) string {
 	}
 }
 
-// conflict reports a CNAME that stands where r should.
-func (c contents) conflict(r dcv.Record) error {
-	if c.alias == "" {
-		return nil
-	}
-	return fmt.Errorf("%w: %s is a CNAME to %s: remove that record, or use another validation method", dcv.ErrConflict, r.FQDN, c.alias)
-}
+// common are types that stand at a name for which a CNAME is asked.
+var common = []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeMX, dns.TypeNS, dns.TypeCAA, dns.TypeSRV}
 
-func occupied(r dcv.Record) error {
-	return fmt.Errorf("%w: %s has other records, next to which no %s may stand: remove them, or use another validation method", dcv.ErrConflict, r.FQDN, r.Type)
+// conflict names what stands where r should. It asks for each type, because servers answer
+// a question for all of them as they like (RFC 8482).
+func (h *Hook) conflict(ctx context.Context, r dcv.Record, alias string) error {
+	if alias != "" {
+		return fmt.Errorf("%w: %s is a CNAME to %s: remove that record, or use another validation method", dcv.ErrConflict, r.FQDN, alias)
+	}
+	var types []string
+	for _, qtype := range common {
+		reply, err := h.query(ctx, r.FQDN, qtype)
+		if err == nil && len(reply.Answer) > 0 {
+			types = append(types, dns.TypeToString[qtype])
+		}
+	}
+	what := "other records"
+	if len(types) > 0 {
+		what = "other records (" + strings.Join(types, ", ") + ")"
+	}
+	return fmt.Errorf("%w: %s has %s, next to which no %s may stand: remove them, or use another validation method", dcv.ErrConflict, r.FQDN, what, r.Type)
 }
