@@ -49,12 +49,13 @@ type Config struct {
 }
 
 // Hook changes zones at Cloudflare. It reads what is at a name before it writes, adds and
-// removes single records by their ids, and never changes one that is there.
+// removes single records by their ids, and never changes one that is there. It remembers
+// the zones that it has seen: make a new one for each pass over an order.
 type Hook struct {
 	config Config
 
 	mu    sync.Mutex
-	zones map[string]zone // by the owner name that was asked for
+	zones map[string][]zone // by name; empty for a name that is no zone
 }
 
 var (
@@ -86,7 +87,7 @@ func New(c Config) (*Hook, error) {
 	case c.Client == nil:
 		return nil, errors.New("cloudflare: no HTTP client")
 	}
-	return &Hook{config: c, zones: map[string]zone{}}, nil
+	return &Hook{config: c, zones: map[string][]zone{}}, nil
 }
 
 // Capabilities implements dcv.Hook. A CNAME at the apex is refused when it comes.
@@ -197,25 +198,8 @@ func (h *Hook) cleanUp(ctx context.Context, r dcv.Record) error {
 	return nil
 }
 
-// zone finds the zone of a name, and remembers it: all records of an order ask.
+// zone finds the zone of a name.
 func (h *Hook) zone(ctx context.Context, fqdn string) (zone, error) {
-	h.mu.Lock()
-	known, ok := h.zones[fqdn]
-	h.mu.Unlock()
-	if ok {
-		return known, nil
-	}
-	found, err := h.findZone(ctx, fqdn)
-	if err != nil {
-		return zone{}, err
-	}
-	h.mu.Lock()
-	h.zones[fqdn] = found
-	h.mu.Unlock()
-	return found, nil
-}
-
-func (h *Hook) findZone(ctx context.Context, fqdn string) (zone, error) {
 	name := strings.TrimSuffix(fqdn, ".")
 	candidates := dcv.Climb(name)
 	if configured := h.config.Zone; configured != "" {
@@ -228,7 +212,7 @@ func (h *Hook) findZone(ctx context.Context, fqdn string) (zone, error) {
 		if strings.HasPrefix(candidate, "_") || !strings.Contains(candidate, ".") {
 			continue // neither is ever a zone there
 		}
-		zones, err := h.listZones(ctx, candidate)
+		zones, err := h.named(ctx, candidate)
 		if err != nil {
 			return zone{}, err
 		}
@@ -237,6 +221,25 @@ func (h *Hook) findZone(ctx context.Context, fqdn string) (zone, error) {
 		}
 	}
 	return zone{}, fmt.Errorf("%w: the API token sees no zone for %s: give it Zone:Read and DNS:Edit for that zone", dcv.ErrDenied, name)
+}
+
+// named lists the zones of a name and remembers them, because all records of an order ask.
+// A hook lives for one pass over an order, so nothing grows old.
+func (h *Hook) named(ctx context.Context, name string) ([]zone, error) {
+	h.mu.Lock()
+	known, ok := h.zones[name]
+	h.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	found, err := h.listZones(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	h.zones[name] = found
+	h.mu.Unlock()
+	return found, nil
 }
 
 // choose takes the zone that the world sees: others of the same name may wait in other

@@ -224,6 +224,8 @@ func (h *Hook) failure(resp *http.Response) error {
 		return fmt.Errorf("%w: %s", dcv.ErrDenied, text)
 	case status >= 300 && status < 400:
 		return fmt.Errorf("%w: %s: redirects are not followed, correct the url", dcv.ErrUnsupported, text)
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return fmt.Errorf("%w: %s: correct the url", dcv.ErrUnsupported, text)
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
 		return &busyError{text: text, after: dcv.RetryAfter(resp.Header.Get("Retry-After"), h.config.Now())}
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
