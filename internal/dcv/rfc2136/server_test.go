@@ -268,6 +268,29 @@ func TestManyValuesAtOnce(t *testing.T) {
 	})
 }
 
+func TestManyNamesAtOnce(t *testing.T) {
+	t.Parallel()
+	const names = 200
+	onEach(t, func(t *testing.T, s *dnstest.Server) {
+		h := hookFor(t, s, func(c *Config) { c.Timeout = time.Minute })
+		requests := make([]dcv.Request, names)
+		for i := range requests {
+			requests[i] = request(t, dcv.CNAME, fmt.Sprintf("_n%d.example.com", i), fmt.Sprintf("v%d.sectigo.com", i))
+		}
+		atOnce(t, requests, func(ctx context.Context, r dcv.Request) error {
+			_, err := h.Present(ctx, r)
+			return err
+		})
+		for i, r := range requests {
+			values, _ := held(t, s, r.Record.FQDN, dns.TypeCNAME)
+			assert.Equal(t, []string{fmt.Sprintf("v%d.sectigo.com.", i)}, values)
+		}
+		atOnce(t, requests, h.CleanUp)
+		values, _ := held(t, s, requests[names-1].Record.FQDN, dns.TypeCNAME)
+		assert.Empty(t, values)
+	})
+}
+
 // atOnce runs f for all requests at the same time.
 func atOnce(t *testing.T, requests []dcv.Request, f func(context.Context, dcv.Request) error) {
 	t.Helper()
