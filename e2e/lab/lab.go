@@ -174,6 +174,9 @@ func (l *Lab) Stop() error {
 // cert-manager and this project. It has no cache.
 func (l *Lab) Client() client.WithWatch { return l.client }
 
+// Directory is that of the repository.
+func (l *Lab) Directory() string { return l.root }
+
 // Plane is the control plane.
 func (l *Lab) Plane() *controlplane.ControlPlane { return l.plane }
 
