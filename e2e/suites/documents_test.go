@@ -162,7 +162,12 @@ func (d *document) complete(part *unstructured.Unstructured, kind string) (*unst
 	if err != nil {
 		return nil, err
 	}
-	return merged(objects[0], part), nil
+	for _, whole := range objects {
+		if whole.GetKind() == kind {
+			return merged(whole, part), nil
+		}
+	}
+	return nil, fmt.Errorf("the sample has no %s", kind)
 }
 
 // merged is whole with the fields of part; lists are replaced.
