@@ -42,7 +42,7 @@ func (p *terminal) run(args ...string) error {
 	p.errOut.Reset()
 	a := &app{
 		in: strings.NewReader(p.typed), out: &p.out, errOut: &p.errOut,
-		clock:   clocktesting.NewFakeClock(now),
+		clock: clocktesting.NewFakeClock(now), newID: func() string { return "id-1" },
 		connect: func() (client.WithWatch, string, error) { return p.client, "shop", nil },
 	}
 	cmd := a.command()

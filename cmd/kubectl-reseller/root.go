@@ -3,13 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/spf13/cobra"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +25,8 @@ type app struct {
 	in          io.Reader
 	out, errOut io.Writer
 	clock       clock.Clock
+	// newID makes the id of a request.
+	newID func() string
 
 	// connect makes the client and tells the namespace of the kubeconfig's context.
 	connect func() (client.WithWatch, string, error)
@@ -38,7 +43,7 @@ type app struct {
 // newRoot is the whole command.
 func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	config := kubeconfig{overrides: &clientcmd.ConfigOverrides{}}
-	a := &app{in: in, out: out, errOut: errOut, clock: clock.RealClock{}, connect: config.connect}
+	a := &app{in: in, out: out, errOut: errOut, clock: clock.RealClock{}, newID: func() string { return string(uuid.NewUUID()) }, connect: config.connect}
 	root := a.command()
 	flags := root.PersistentFlags()
 	flags.StringVar(&config.path, "kubeconfig", "", "path of the kubeconfig; by default $KUBECONFIG or ~/.kube/config")
@@ -74,7 +79,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the answer is no, 4 not confirmed
 
 // verbs in the order of the help.
 func (a *app) verbs() []*cobra.Command {
-	return []*cobra.Command{a.orders(), a.describe(), a.spend()}
+	return slices.Concat(
+		[]*cobra.Command{a.orders(), a.describe(), a.spend()},
+		a.queries(), a.orderVerbs(), a.purchaseVerbs(),
+	)
 }
 
 // prepare checks the common flags and connects.
@@ -136,7 +144,7 @@ func (k *kubeconfig) connect() (client.WithWatch, string, error) {
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, eventsv1.AddToScheme, cmapi.AddToScheme, v1alpha1.AddToScheme,
+		authenticationv1.AddToScheme, corev1.AddToScheme, eventsv1.AddToScheme, cmapi.AddToScheme, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, err
