@@ -5,7 +5,7 @@ import (
 )
 
 // PurchaseVerb is what a person asks the controller to do with a purchase.
-// +kubebuilder:validation:Enum=Cancel;Revoke;AddNames;Refresh
+// +kubebuilder:validation:Enum=Cancel;Revoke;AddNames;Refresh;Move
 type PurchaseVerb string
 
 // What can be asked of a purchase.
@@ -19,18 +19,40 @@ const (
 	PurchaseAddNames PurchaseVerb = "AddNames"
 	// PurchaseRefresh reads the order at the reseller and brings the ledger up to date.
 	PurchaseRefresh PurchaseVerb = "Refresh"
+	// PurchaseMove hands what is paid to another Certificate, whose name, namespace or
+	// issuer has changed. It changes nothing at the reseller.
+	PurchaseMove PurchaseVerb = "Move"
 )
+
+// PurchaseDestination is the Certificate that a purchase is for from now on.
+type PurchaseDestination struct {
+	// Namespace of the Certificate.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// CertificateName is its name; the Certificate need not exist yet.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	CertificateName string `json:"certificateName"`
+	// IssuerRef is the issuer that the Certificate names; the purchase's own if empty. It must
+	// be the same account.
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+}
 
 // PurchaseCommand is a person's request about one purchase. It is carried out once.
 // +kubebuilder:validation:XValidation:rule="has(self.serial) == (self.verb == 'Revoke')",message="serial is for Revoke, which needs it"
 // +kubebuilder:validation:XValidation:rule="has(self.count) == (self.verb == 'AddNames')",message="count is for AddNames, which needs it"
+// +kubebuilder:validation:XValidation:rule="has(self.to) == (self.verb == 'Move')",message="to is for Move, which needs it"
 type PurchaseCommand struct {
 	// ID is chosen by who asks. One that has an answer is not carried out again.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	ID string `json:"id"`
-	// Verb is what is to be done: Cancel, Revoke, AddNames or Refresh.
+	// Verb is what is to be done: Cancel, Revoke, AddNames, Refresh or Move.
 	// +required
 	Verb PurchaseVerb `json:"verb"`
 	// Serial number of the certificate to revoke, in hexadecimal digits as in
@@ -44,6 +66,9 @@ type PurchaseCommand struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=249
 	Count int32 `json:"count,omitempty"`
+	// To is the Certificate to which what is paid is handed.
+	// +optional
+	To *PurchaseDestination `json:"to,omitempty"`
 	// By is who asks, for the records.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255

@@ -17,7 +17,7 @@ import (
 
 // purchaseVerbs are requests about entries of the ledger: for cluster admins.
 func (a *app) purchaseVerbs() []*cobra.Command {
-	return []*cobra.Command{a.adopt(), a.cancel(), a.revoke(), a.addNames(), a.refresh(), a.takeOver()}
+	return []*cobra.Command{a.adopt(), a.cancel(), a.revoke(), a.addNames(), a.refresh(), a.move(), a.takeOver()}
 }
 
 const purchaseHelp = "NAME is that of a ResellerPurchase, or of a ResellerOrder or Certificate in the namespace,\nwhose newest purchase is meant."

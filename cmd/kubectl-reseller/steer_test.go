@@ -125,7 +125,13 @@ func TestPurchaseVerbs(t *testing.T) {
 		"cancel":    {[]string{"cancel", "shop"}, "Cancel order order_id=12345 at cyberssl", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseCancel}},
 		"revoke":    {[]string{"revoke", "shop", "--serial=0A:1B"}, "Revoke certificate 0a1b", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseRevoke, Serial: "0a1b"}},
 		"add names": {[]string{"add-names", "shop", "--count=2"}, "room for 2 further names", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseAddNames, Count: 2}},
-		"refresh":   {[]string{"refresh", "p-1"}, "", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseRefresh}},
+		"move": {
+			[]string{"move", "shop", "--to-certificate=blog", "--to-namespace=blog", "--to-issuer=public"}, "from shop/shop-01234567 to Certificate blog/blog",
+			v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseMove, To: &v1alpha1.PurchaseDestination{
+				Namespace: "blog", CertificateName: "blog", IssuerRef: &v1alpha1.IssuerReference{Kind: kindIssuer, Namespace: "blog", Name: "public"},
+			}},
+		},
+		"refresh": {[]string{"refresh", "p-1"}, "", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseRefresh}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,6 +158,8 @@ func TestPurchaseUsage(t *testing.T) {
 	p.fails(exitUsage, "--count", "add-names", "shop")
 	p.fails(exitUsage, "--order-id", "adopt", "shop")
 	p.fails(exitUsage, "--order-id", "adopt", "shop", "--absent", "--order-id=a=1")
+	p.fails(exitUsage, "--to-certificate", "move", "shop")
+	p.fails(exitUsage, "is no issuer", "move", "shop", "--to-certificate=a", "--to-issuer=x/y/")
 	p.fails(exitFailed, "no ResellerPurchase", "cancel", "blog")
 	nothing := answering(t, v1alpha1.CommandDone, shopOrder())
 	nothing.fails(exitFailed, "nothing was bought", "cancel", "shop")

@@ -114,7 +114,11 @@ func (c *Clerk) obey(ctx context.Context, purchase *v1alpha1.ResellerPurchase) (
 	if intent, open := openIntent(purchase); open {
 		return c.postpone(ctx, purchase, fmt.Sprintf("the outcome of %s isn't known yet: ask again once it is", intent))
 	}
-	supplier, err := c.orders.Suppliers.GetUncached(ctx, purchase.Spec.IssuerRef)
+	issuer := purchase.Spec.IssuerRef
+	if to := purchase.Spec.Command.To; to != nil && to.IssuerRef != nil {
+		issuer = *to.IssuerRef
+	}
+	supplier, err := c.orders.Suppliers.GetUncached(ctx, issuer)
 	switch {
 	case apierrors.IsNotFound(err) || errors.Is(err, ErrConfiguration):
 		return c.postpone(ctx, purchase, "the issuer isn't usable: "+err.Error())
@@ -124,8 +128,12 @@ func (c *Clerk) obey(ctx context.Context, purchase *v1alpha1.ResellerPurchase) (
 	if why := impossible(purchase, supplier); why != "" {
 		return 0, c.answer(ctx, purchase, v1alpha1.CommandRefused, why)
 	}
-	if purchase.Spec.Command.Verb == v1alpha1.PurchaseRefresh {
+	switch purchase.Spec.Command.Verb {
+	case v1alpha1.PurchaseRefresh:
 		return c.refresh(ctx, purchase, supplier)
+	case v1alpha1.PurchaseMove:
+		return c.move(ctx, purchase, supplier)
+	case v1alpha1.PurchaseCancel, v1alpha1.PurchaseRevoke, v1alpha1.PurchaseAddNames:
 	}
 	return c.operate(ctx, purchase, supplier)
 }
@@ -138,7 +146,7 @@ func impossible(p *v1alpha1.ResellerPurchase, s *Supplier) string {
 		return fmt.Sprintf("the purchase was paid by account %s at %s, and the issuer is another account now: point the issuer back", account.Name, account.Endpoint)
 	case len(p.Spec.OrderIDs) == 0:
 		return "the reseller never took this order"
-	case command.Verb == v1alpha1.PurchaseRefresh:
+	case command.Verb == v1alpha1.PurchaseRefresh || command.Verb == v1alpha1.PurchaseMove:
 		return ""
 	case s.Spec.Purchase.Mode == v1alpha1.PurchaseHold || s.Spec.Purchase.Mode == v1alpha1.PurchaseDryRun:
 		return fmt.Sprintf("the issuer's spec.purchase.mode is %s: nothing is changed at the reseller until it is Live", s.Spec.Purchase.Mode)
@@ -166,7 +174,7 @@ func unable(p *v1alpha1.ResellerPurchase, s *Supplier) string {
 		case p.Spec.Certificates[i].RevokedAt != nil:
 			return "that certificate is revoked already"
 		}
-	case v1alpha1.PurchaseRefresh:
+	case v1alpha1.PurchaseRefresh, v1alpha1.PurchaseMove:
 		ok = true
 	}
 	if !ok {

@@ -137,7 +137,7 @@ func changedByPeople() predicate.Predicate {
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			was, is := e.ObjectOld.(*v1alpha1.ResellerPurchase).Spec, e.ObjectNew.(*v1alpha1.ResellerPurchase).Spec
-			return is.Resolution != nil || was.ClusterID != is.ClusterID || newestAnswer(was) != newestAnswer(is) || was.State != is.State && is.State == v1alpha1.PurchaseCancelled
+			return is.Resolution != nil || was.ClusterID != is.ClusterID || was.Key != is.Key || newestAnswer(was) != newestAnswer(is) || was.State != is.State && is.State == v1alpha1.PurchaseCancelled
 		},
 	}
 }

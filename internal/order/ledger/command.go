@@ -115,6 +115,22 @@ func (l *Ledger) AnswerCommand(ctx context.Context, name string, command v1alpha
 	})
 }
 
+// Moved hands a purchase, as it was just read, to the order with another key, and answers the
+// command that asked for it. It fails with a conflict if the purchase was changed.
+func (l *Ledger) Moved(ctx context.Context, purchase *v1alpha1.ResellerPurchase, key, order string, issuer v1alpha1.IssuerReference, message string) error {
+	updated := purchase.DeepCopy()
+	spec := &updated.Spec
+	command := spec.Command
+	spec.Key, spec.OrderNamespace, spec.OrderName, spec.IssuerRef = key, command.To.Namespace, order, issuer
+	metav1.SetMetaDataLabel(&updated.ObjectMeta, v1alpha1.LabelOrderKey, key)
+	spec.Command = nil
+	answerCommand(spec, command, v1alpha1.CommandDone, message, l.Now())
+	if err := l.Client.Update(ctx, updated); err != nil {
+		return fmt.Errorf("ledger: move %s: %w", purchase.Name, err)
+	}
+	return nil
+}
+
 // AskCommand writes a command of the controller itself, unless it was written before or a
 // person's stands there.
 func (l *Ledger) AskCommand(ctx context.Context, name string, command v1alpha1.PurchaseCommand) error {

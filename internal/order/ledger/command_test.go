@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
@@ -155,4 +158,42 @@ func TestSameSerial(t *testing.T) {
 	t.Parallel()
 	assert.True(t, SameSerial("00AB", "ab"))
 	assert.False(t, SameSerial("ab0", "ab"))
+}
+
+// A purchase that was moved away keeps its name; the next one of its old key passes it over.
+func TestIntendPassesOverWhatWasMoved(t *testing.T) {
+	t.Parallel()
+	l := newLedger(fakeClient(t))
+	other := strings.Repeat("b", 32)
+	first := intend(t, l)
+	first.Spec.Command = &v1alpha1.PurchaseCommand{ID: "1", Verb: v1alpha1.PurchaseMove, To: &v1alpha1.PurchaseDestination{Namespace: "shop", CertificateName: "web"}}
+	require.NoError(t, l.Client.Update(t.Context(), first))
+	require.NoError(t, l.Moved(t.Context(), first, other, "web-bbbbbbbb", v1alpha1.IssuerReference{Kind: "ResellerClusterIssuer", Name: "public"}, "moved"))
+
+	there, err := l.ByKey(t.Context(), other)
+	require.NoError(t, err)
+	require.Len(t, there, 1)
+	assert.Equal(t, key+"-1", there[0].Name)
+	assert.Equal(t, "shop", there[0].Spec.OrderNamespace)
+	assert.Nil(t, there[0].Spec.Command)
+	assert.Equal(t, v1alpha1.CommandDone, there[0].Spec.Answers[0].Outcome)
+	assert.Equal(t, key+"-2", intend(t, l).Name)
+
+	// As before, who doesn't see what was just made collides with it.
+	_, _, err = l.Intend(t.Context(), wanted(), nil)
+	require.Error(t, err)
+	assert.True(t, apierrors.IsAlreadyExists(err))
+}
+
+// What was moved is sorted among the purchases of its new key by time.
+func TestSortAfterAMove(t *testing.T) {
+	t.Parallel()
+	at := func(name string, hour int) v1alpha1.ResellerPurchase {
+		p := v1alpha1.ResellerPurchase{Spec: v1alpha1.ResellerPurchaseSpec{Key: key, IntendedAt: metav1.NewMicroTime(start.Add(time.Duration(hour) * time.Hour))}}
+		p.Name = name
+		return p
+	}
+	list := []v1alpha1.ResellerPurchase{at(key+"-10", 3), at("c-7", 2), at(key+"-2", 1)}
+	Sort(list)
+	assert.Equal(t, []string{key + "-2", "c-7", key + "-10"}, []string{list[0].Name, list[1].Name, list[2].Name})
 }

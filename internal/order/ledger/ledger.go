@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,10 +68,11 @@ func (l *Ledger) list(ctx context.Context, selector client.MatchingLabels) ([]v1
 	return all, nil
 }
 
-// Sort orders purchases of one key by their number, and others by time.
+// Sort orders purchases by their number where they were made for one key, and others by time: one
+// that was moved to another key keeps its name.
 func Sort(purchases []v1alpha1.ResellerPurchase) {
 	slices.SortFunc(purchases, func(a, b v1alpha1.ResellerPurchase) int {
-		if a.Spec.Key == b.Spec.Key {
+		if a.Spec.Key == b.Spec.Key && madeFor(a.Name) == madeFor(b.Name) {
 			return cmp.Compare(number(a.Name), number(b.Name))
 		}
 		return cmp.Or(a.Spec.IntendedAt.Compare(b.Spec.IntendedAt.Time), strings.Compare(a.Name, b.Name))
@@ -79,7 +81,8 @@ func Sort(purchases []v1alpha1.ResellerPurchase) {
 
 // Intend stores the intent to pay. Its name is the next free number of the key, so that
 // a second worker or a stale list collides with AlreadyExists instead of buying
-// twice. Existing are the purchases of the key as just listed by ByKey.
+// twice. A number whose purchase was moved to another key is passed over. Existing are the
+// purchases of the key as just listed by ByKey.
 func (l *Ledger) Intend(ctx context.Context, spec v1alpha1.ResellerPurchaseSpec, existing []v1alpha1.ResellerPurchase) (*v1alpha1.ResellerPurchase, *providers.Intent, error) {
 	highest := 0
 	for i := range existing {
@@ -101,6 +104,9 @@ func (l *Ledger) Intend(ctx context.Context, spec v1alpha1.ResellerPurchaseSpec,
 	purchase.Spec.IntendedAt = metav1.NewMicroTime(written)
 	purchase.Spec.Reference = reference(l.ClusterID, purchase.Name)
 	if err := l.Client.Create(ctx, purchase); err != nil {
+		if apierrors.IsAlreadyExists(err) && l.wasMoved(ctx, purchase.Name, spec.Key) {
+			return l.Intend(ctx, spec, append(slices.Clip(existing), *purchase))
+		}
 		return nil, nil, fmt.Errorf("ledger: write intent %s: %w", purchase.Name, err)
 	}
 	kind := providers.Purchase
@@ -174,6 +180,18 @@ func AccountLabel(account v1alpha1.PurchaseAccount) string {
 func reference(clusterID, intent string) string {
 	sum := sha256.Sum256([]byte(clusterID + "\x00" + intent))
 	return "ri-" + hex.EncodeToString(sum[:12])
+}
+
+// wasMoved reports whether the purchase of that name is certainly another key's.
+func (l *Ledger) wasMoved(ctx context.Context, name, key string) bool {
+	purchase, err := l.Get(ctx, name)
+	return err == nil && purchase.Spec.Key != key
+}
+
+// madeFor is the KEY of KEY-N.
+func madeFor(name string) string {
+	key, _, _ := strings.Cut(name, "-")
+	return key
 }
 
 // number is the N of KEY-N, 0 if the name has another form.
