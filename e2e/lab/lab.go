@@ -111,10 +111,16 @@ const (
 	sandboxName    = "reseller-sandbox"
 )
 
+// PluginName is the file name of the kubectl plug-in.
+const PluginName = "kubectl-reseller"
+
+// Executable is the path of a program that `make build` makes.
+func (l *Lab) Executable(name string) string { return l.executable(name) }
+
 func (l *Lab) executable(name string) string { return filepath.Join(l.root, "bin", name) }
 
 func (l *Lab) checkExecutables() error {
-	for _, name := range []string{controllerName, sandboxName} {
+	for _, name := range []string{controllerName, sandboxName, PluginName} {
 		if _, err := os.Stat(l.executable(name)); err != nil {
 			return fmt.Errorf("%w: run `make build`", err)
 		}
