@@ -20,6 +20,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/e2e/lab"
@@ -70,8 +71,7 @@ func TestPluginSession(t *testing.T) {
 	s.runs(0, "spend", "--by", "namespace", "--since", "1h")
 	s.says("A key has leaked. Replace the certificate, then revoke the old one:")
 	first := s.secretSerial(certificate)
-	s.runs(0, "reissue", "site", "--yes")
-	s.awaitSerialOtherThan(certificate, first)
+	s.awaitReplaced(certificate, func() { s.runs(0, "reissue", "site", "--yes") })
 	s.says("This reseller's API has no call to revoke, and the answer says so:")
 	s.runs(3, "revoke", "site", "--serial", first, "--yes")
 	s.says("What a person doesn't confirm is not done:")
@@ -190,7 +190,15 @@ func (s *scene) secretSerial(certificate *cmapi.Certificate) string {
 	return s.checkSecret(certificate).SerialNumber.Text(16)
 }
 
-func (s *scene) awaitSerialOtherThan(certificate *cmapi.Certificate, serial string) {
+// awaitReplaced waits until the Secret has another certificate than before.
+func (s *scene) awaitReplaced(certificate *cmapi.Certificate, replace func()) {
 	s.t.Helper()
-	s.eventually(func(c *assert.CollectT) { assert.NotEqual(c, serial, s.secretSerial(certificate)) })
+	stored := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: certificate.Spec.SecretName}}
+	s.get(stored)
+	before := stored.Data[corev1.TLSCertKey]
+	replace()
+	s.eventually(func(c *assert.CollectT) {
+		require.NoError(c, s.c.Get(s.t.Context(), client.ObjectKeyFromObject(stored), stored))
+		assert.NotEqual(c, before, stored.Data[corev1.TLSCertKey])
+	})
 }
