@@ -144,10 +144,11 @@ var variable = []struct {
 	{regexp.MustCompile(`\bshop-(\d+)\b`), "shop-1"},
 	{regexp.MustCompile(`order_id=\d+`), "order_id=1001"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d(T[0-9:]+Z)?`), "2027-05-20"},
-	{regexp.MustCompile(`\b\d+(s|m|m\d+s)( |$)`), "5s$2"},
+	{regexp.MustCompile(`\bsince \d+s`), "since 1s"},
+	{regexp.MustCompile(`\b\d+s( |$)`), "5s$1"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "192.0.2.53:53"},
 	{regexp.MustCompile(`_[0-9a-f]{32}\.`), "_0b1c2d3e4f.."},
-	{regexp.MustCompile(`(?m)^\d+(\.\d+)?( [A-Z]{3})?$`), "99.80 USD"},
+	{regexp.MustCompile(`(?m)^\d{5,}\.\d\d$`), "1250.00"},
 }
 
 // plain replaces what differs.
