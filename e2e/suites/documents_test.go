@@ -28,16 +28,15 @@ var foreign = []string{
 	"argoproj.io", "velero.io", "gateway.networking.k8s.io",
 }
 
-// yamlBlock is a fenced block, with the kind that a comment above it may name:
+// yamlBlock is a fenced block, with the kind or the file that a comment above it may name:
 // <!-- part of: ResellerIssuer -->
 var yamlBlock = regexp.MustCompile("(?ms)(?:<!-- part of: (\\S+) -->\\s*)?^([ \t]*)```yaml\n(.*?)^[ \t]*```")
 
-// valuesFile is what a block of Helm values is part of; the chart's own test reads those.
-const valuesFile = "values.yaml"
-
 // TestDocumentation applies each YAML block of README and docs to the API server, without
 // storing it. A block that is no whole manifest begins at the manifest's root, and is merged
-// into the last manifest of its page, or into that of the kind in a comment above it.
+// into the last manifest of its page, or into that of the kind in a comment above it. A part of
+// another program's file, such as values.yaml or knot.conf, must only be YAML. An issuer that
+// leaves reseller and contacts to the page of the reseller gets those of the sample.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -79,12 +78,12 @@ type document struct {
 
 func (d *document) apply(blocks [][]string) {
 	for i, block := range blocks {
-		if block[1] == valuesFile {
-			continue
-		}
 		text := strings.ReplaceAll("\n"+block[3], "\n"+block[2], "\n")
 		objects, err := parseDocuments(text)
 		if !assert.NoError(d.t, err, "block %d:\n%s", i+1, text) {
+			continue
+		}
+		if strings.Contains(block[1], ".") {
 			continue
 		}
 		for _, object := range objects {
@@ -120,6 +119,9 @@ func (d *document) applyOne(object *unstructured.Unstructured, kind string) erro
 		object = whole
 	} else {
 		d.manifests = append(d.manifests, object)
+		if _, found, _ := unstructured.NestedMap(object.Object, "spec", "reseller"); !found && strings.HasSuffix(object.GetKind(), "Issuer") {
+			object = withSample(d.t, object)
+		}
 	}
 	if group, _, _ := strings.Cut(object.GetAPIVersion(), "/"); slices.Contains(foreign, group) {
 		return nil
@@ -168,6 +170,22 @@ func (d *document) complete(part *unstructured.Unstructured, kind string) (*unst
 		}
 	}
 	return nil, fmt.Errorf("the sample has no %s", kind)
+}
+
+// withSample adds the reseller and the contacts of the sample to an issuer.
+func withSample(t *testing.T, issuer *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	objects, err := parseDocuments(samples["ResellerIssuer"](t))
+	require.NoError(t, err)
+	base := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{}}}
+	for _, sample := range objects {
+		for _, field := range []string{"reseller", "contacts"} {
+			if value, found, _ := unstructured.NestedMap(sample.Object, "spec", field); found {
+				require.NoError(t, unstructured.SetNestedMap(base.Object, value, "spec", field))
+			}
+		}
+	}
+	return merged(base, issuer)
 }
 
 // merged is whole with the fields of part; lists are replaced.
@@ -236,4 +254,3 @@ func (d *document) ensureNamespace(name string) error {
 	err := d.c.Create(d.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 	return client.IgnoreAlreadyExists(err)
 }
-
