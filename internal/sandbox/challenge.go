@@ -105,8 +105,9 @@ func (c *Challenge) certum(t token) {
 }
 
 // chooseMethod checks that a product validates name by method and, for e-mail,
-// picks the address out of emails that may approve the name.
-func chooseMethod(product Product, challenge Challenge, method Method, emails []string) (string, error) {
+// picks the address out of emails that may approve the name. With parents, an address at a
+// domain above the name will do, as CAs allow it.
+func chooseMethod(product Product, challenge Challenge, method Method, emails []string, parents bool) (string, error) {
 	switch {
 	case !product.Offers(method):
 		return "", refuse(ErrMethod, "product %s cannot be validated by %q", product.ID, method)
@@ -116,9 +117,16 @@ func chooseMethod(product Product, challenge Challenge, method Method, emails []
 		return "", nil
 	}
 	for _, email := range emails {
-		if email = strings.ToLower(strings.TrimSpace(email)); slices.Contains(challenge.Emails, email) {
+		email = strings.ToLower(strings.TrimSpace(email))
+		if slices.Contains(challenge.Emails, email) || parents && aboveName(challenge.Name, email) {
 			return email, nil
 		}
 	}
 	return "", refuse(ErrMethod, "no approver address for %q was given", challenge.Name)
+}
+
+// aboveName reports whether an address is one of the constructed ones at a domain above a name.
+func aboveName(name, email string) bool {
+	local, domain, _ := strings.Cut(email, "@")
+	return slices.Contains(approvers, local) && strings.Contains(domain, ".") && strings.HasSuffix(baseName(name), "."+domain)
 }

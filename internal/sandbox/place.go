@@ -27,6 +27,9 @@ type Supply struct {
 	Method Method
 	// Emails are approver addresses, one for every name, for MethodEmail.
 	Emails []string
+	// ParentMailbox says that an address at a domain above the name may approve it, for vendors
+	// that don't say which may.
+	ParentMailbox bool
 	// Reference is the client's, where the vendor takes one.
 	Reference string
 	// Salt makes the challenges others than those of the same CSR with another salt,
@@ -63,7 +66,7 @@ func (e *Engine) plan(account string, product Product, supply Supply, room int) 
 	}
 	for _, name := range names {
 		challenge := p.token.challenge(product, name)
-		email, err := chooseMethod(product, challenge, supply.Method, supply.Emails)
+		email, err := chooseMethod(product, challenge, supply.Method, supply.Emails, supply.ParentMailbox)
 		if err != nil {
 			return plan{}, err
 		}

@@ -147,7 +147,7 @@ func (e *Engine) ChangeMethod(account, id, name string, method Method, email str
 		if err != nil {
 			return err
 		}
-		chosen, err := chooseMethod(product, domain.Challenge, method, []string{email})
+		chosen, err := chooseMethod(product, domain.Challenge, method, []string{email}, true)
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,8 @@ func (s *Resello) request(call reselloCall, product string) (reselloRequest, Ord
 	return body, OrderRequest{
 		Account: call.account, Product: product, Years: 1,
 		Supply: Supply{
-			CSR: body.CSR, Method: method, Emails: []string{body.ApproverEmail}, Reference: body.Reference, Plain: s.options.NoDetails,
+			ParentMailbox: true,
+			CSR:           body.CSR, Method: method, Emails: []string{body.ApproverEmail}, Reference: body.Reference, Plain: s.options.NoDetails,
 		},
 		Contacts: map[string]string{
 			"chamber_of_commerce": body.Chamber, "company_name": body.Company, "department": body.Department, "address": body.Address,

@@ -147,9 +147,19 @@ func (p *Provider) approve(op operation, request providers.Request, params url.V
 		if email == "" || strings.ContainsAny(email, ",; \r\n") {
 			return invalid(op.name, "spec.dcv.methods", "no approver address is known for "+name)
 		}
-		params.Set(approverEmail(i+1), email)
+		params.Set(approverEmail(i+1), approver(name, email))
 	}
 	return nil
+}
+
+// approver is the mailbox that BILLmanager takes for a name: one of five at the very domain that
+// is ordered (API page), and none at a domain above it.
+func approver(name, wished string) string {
+	local, _, _ := strings.Cut(wished, "@")
+	if !slices.Contains(approvers, local) {
+		local = approvers[0]
+	}
+	return local + "@" + base(name)
 }
 
 // further are the names to order beside the common name, without the one that the product

@@ -264,3 +264,16 @@ func TestConfiguration(t *testing.T) {
 		assert.NotContains(t, err.Error(), testPassword)
 	}
 }
+
+// The API page takes mailboxes at the very domain that is ordered only.
+func TestApprover(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, wished, want string }{
+		{"example.com", "admin@example.com", "admin@example.com"},
+		{"shop.example.com", "admin@example.com", "admin@shop.example.com"},
+		{"*.shop.example.com", "webmaster@example.com", "webmaster@shop.example.com"},
+		{"example.com", "ada@example.com", "admin@example.com"},
+	} {
+		assert.Equal(t, tc.want, approver(tc.name, tc.wished))
+	}
+}
