@@ -142,7 +142,7 @@ func (h *Hook) create(ctx context.Context, z zone, r record) error {
 	case stored.Proxied:
 		return fmt.Errorf("%w: Cloudflare has stored the record as proxied, so that nobody sees it: set it to DNS only", dcv.ErrUnsupported)
 	case stored.Type != r.Type || resolver.UnquoteTXT(stored.Content) != resolver.UnquoteTXT(r.Content) && !strings.EqualFold(stored.Content, r.Content):
-		return fmt.Errorf("Cloudflare has stored another record: %s %q", dcv.ForeignText(stored.Type), dcv.ForeignText(stored.Content)) //nolint:revive,staticcheck // a name
+		return fmt.Errorf("another record was stored: %s %q", dcv.ForeignText(stored.Type), dcv.ForeignText(stored.Content))
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func TestFailures(t *testing.T) {
 				assert.NotContains(t, err.Error(), tt.hides)
 			}
 			for _, terminal := range []error{dcv.ErrConflict, dcv.ErrDenied, dcv.ErrUnsupported} {
-				assert.Equal(t, terminal == tt.want, errors.Is(err, terminal), "%v", terminal) //nolint:errorlint // identity is meant
+				assert.Equal(t, errors.Is(tt.want, terminal), errors.Is(err, terminal), "%v", terminal)
 			}
 		})
 	}
