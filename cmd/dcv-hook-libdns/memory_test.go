@@ -137,7 +137,8 @@ func TestPresentAndCleanUp(t *testing.T) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	for _, r := range []libdns.Record{
-		libdns.TXT{Name: "_a", Text: `"token"`}, libdns.TXT{Name: "_A", Text: "token"},
+		libdns.TXT{Name: "_a", Text: `"token"`},
+		libdns.TXT{Name: "_A", Text: "token"},
 		libdns.RR{Name: "_a", Type: "txt", Data: `"to" "ken"`},
 	} {
 		m := &memory{records: append(existing(), r)}

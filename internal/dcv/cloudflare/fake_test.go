@@ -101,16 +101,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	switch {
-	case len(token) < 10:
-		refuse(w, http.StatusBadRequest, apiError{Code: 6003, Message: "Invalid request headers", Chain: []apiError{{Code: 6111, Message: "Invalid format for Authorization header"}}})
-		return
-	case token != goodToken && token != readToken:
-		refuse(w, http.StatusForbidden, apiError{Code: 9109, Message: "Invalid access token"})
-		return
-	case token == readToken && r.Method != http.MethodGet:
-		refuse(w, http.StatusForbidden, apiError{Code: 10000, Message: "Authentication error"})
+	if !authenticated(w, r) {
 		return
 	}
 	path := strings.Split(strings.TrimPrefix(r.URL.Path, "/client/v4/"), "/")
@@ -122,6 +113,22 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, http.StatusNotFound, apiError{Code: 7000, Message: "No route for that URI"})
 	}
+}
+
+// authenticated refuses what the real API refuses.
+func authenticated(w http.ResponseWriter, r *http.Request) bool {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case len(token) < 10:
+		refuse(w, http.StatusBadRequest, apiError{Code: 6003, Message: "Invalid request headers", Chain: []apiError{{Code: 6111, Message: "Invalid format for Authorization header"}}})
+	case token != goodToken && token != readToken:
+		refuse(w, http.StatusForbidden, apiError{Code: 9109, Message: "Invalid access token"})
+	case token == readToken && r.Method != http.MethodGet:
+		refuse(w, http.StatusForbidden, apiError{Code: 10000, Message: "Authentication error"})
+	default:
+		return true
+	}
+	return false
 }
 
 func (a *api) listZones(w http.ResponseWriter, r *http.Request) {

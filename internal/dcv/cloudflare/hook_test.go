@@ -297,7 +297,8 @@ func TestManyNamesAtOnce(t *testing.T) {
 	call := func(f func(context.Context, dcv.Request) error) {
 		errs := make(chan error, names)
 		for i := range names {
-			go func() { errs <- f(t.Context(), request(t, dcv.TXT, fmt.Sprintf("_n%d.example.com", i), "v")) }()
+			req := request(t, dcv.TXT, fmt.Sprintf("_n%d.example.com", i), "v")
+			go func() { errs <- f(t.Context(), req) }()
 		}
 		for range names {
 			require.NoError(t, <-errs)

@@ -155,7 +155,7 @@ func (h *Hook) call(ctx context.Context, method, path string, body, answer any) 
 			return err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), bytes.NewReader(content))
+	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), bytes.NewReader(content)) //nolint:gosec // the client refuses addresses that no issuer may name
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (h *Hook) call(ctx context.Context, method, path string, body, answer any) 
 	}
 	req.Header.Set("Accept", mediaJSON+", "+mediaProblem)
 	req.Header.Set("Authorization", "Bearer "+h.config.Token.Reveal())
-	resp, err := h.config.Client.Do(req)
+	resp, err := h.config.Client.Do(req) //nolint:gosec // as above
 	if err != nil {
 		return h.unreachable(err)
 	}
@@ -200,38 +200,51 @@ func mediaType(resp *http.Response) string {
 	return kind
 }
 
-// failure is the error for a status. Text is taken from problem details only: anything
-// else that answers at this URL has nothing to say in the status of an order.
+// failure is the error for a status.
 func (h *Hook) failure(resp *http.Response) error {
-	said := ""
-	if mediaType(resp) == mediaProblem {
-		var p problem
-		if err := readJSON(resp.Body, &p); err == nil {
-			said = dcv.ForeignText(cmp.Or(p.Detail, p.Title), h.config.Token)
-		}
-	}
-	if said != "" {
-		said = ": " + said
-	}
 	status := resp.StatusCode
-	text := fmt.Sprintf("%s answers status %d%s", h.base, status, said)
+	text := fmt.Sprintf("%s answers status %d%s", h.base, status, h.said(resp))
+	later := resp.Header.Get("Retry-After")
 	switch {
-	case status == http.StatusConflict:
-		return fmt.Errorf("%w: %s", dcv.ErrConflict, text)
-	case status == http.StatusUnauthorized:
-		return fmt.Errorf("%w: %s: correct the token in the Secret", dcv.ErrDenied, text)
-	case status == http.StatusForbidden:
-		return fmt.Errorf("%w: %s", dcv.ErrDenied, text)
-	case status >= 300 && status < 400:
-		return fmt.Errorf("%w: %s: redirects are not followed, correct the url", dcv.ErrUnsupported, text)
-	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w: %s: correct the url", dcv.ErrUnsupported, text)
-	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
-		return &busyError{text: text, after: dcv.RetryAfter(resp.Header.Get("Retry-After"), h.config.Now())}
-	case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
-		return fmt.Errorf("%w: %s", dcv.ErrUnsupported, text)
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && later != "":
+		return &busyError{text: text, after: dcv.RetryAfter(later, h.config.Now())}
+	case status == http.StatusRequestTimeout, status >= http.StatusInternalServerError, status < http.StatusMultipleChoices:
+		return errors.New(text)
 	}
-	return errors.New(text)
+	class, hint := classOf(status)
+	return fmt.Errorf("%w: %s%s", class, text, hint)
+}
+
+// classOf is what a status below 500 means that will come again, and what to do.
+func classOf(status int) (class error, hint string) {
+	switch status {
+	case http.StatusConflict:
+		return dcv.ErrConflict, ""
+	case http.StatusUnauthorized:
+		return dcv.ErrDenied, ": correct the token in the Secret"
+	case http.StatusForbidden:
+		return dcv.ErrDenied, ""
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return dcv.ErrUnsupported, ": correct the url"
+	}
+	if status < http.StatusBadRequest {
+		return dcv.ErrUnsupported, ": redirects are not followed, correct the url"
+	}
+	return dcv.ErrUnsupported, ""
+}
+
+// said is what the program says about a failure. It is taken from problem details only:
+// anything else that answers at this URL has nothing to say in the status of an order.
+func (h *Hook) said(resp *http.Response) string {
+	var p problem
+	if mediaType(resp) != mediaProblem || readJSON(resp.Body, &p) != nil {
+		return ""
+	}
+	text := dcv.ForeignText(cmp.Or(p.Detail, p.Title), h.config.Token)
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // busyError says that the program asks to come back later.
