@@ -94,16 +94,3 @@ func (r Record) Validate() error {
 func CanonicalTarget(target string) string {
 	return strings.ToLower(strings.TrimSuffix(target, ".")) + "."
 }
-
-// File is a file to serve over plain HTTP on port 80.
-type File struct {
-	// Host is the name being validated, without port.
-	Host string
-	// Path is absolute, such as "/.well-known/pki-validation/fileauth.txt".
-	Path string
-	// Body is served byte for byte.
-	Body string
-}
-
-// URL is where the certificate authority looks for the file.
-func (f File) URL() string { return "http://" + f.Host + f.Path }
