@@ -102,7 +102,7 @@ type Propagation struct {
 
 // Solver publishes validation data for the names that its selector matches: exactly
 // one way is set.
-// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.cloudflare), has(self.http), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, cloudflare, http, manual must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.cloudflare), has(self.externalDNS), has(self.certManagerWebhook), has(self.http), has(self.httpFile), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, cloudflare, externalDNS, certManagerWebhook, http, httpFile, manual must be set"
 type Solver struct {
 	// Selector limits the names; a solver without one is used where no other matches.
 	// +optional
@@ -119,6 +119,18 @@ type Solver struct {
 	// HTTP calls a program of your own, such as dcv-hook-libdns.
 	// +optional
 	HTTP *SolverHTTP `json:"http,omitempty"`
+
+	// ExternalDNS has external-dns publish records.
+	// +optional
+	ExternalDNS *SolverExternalDNS `json:"externalDNS,omitempty"`
+
+	// CertManagerWebhook has a DNS01 webhook of cert-manager publish TXT records.
+	// +optional
+	CertManagerWebhook *SolverCertManagerWebhook `json:"certManagerWebhook,omitempty"`
+
+	// HTTPFile serves files over HTTP; not for wildcards.
+	// +optional
+	HTTPFile *SolverHTTPFile `json:"httpFile,omitempty"`
 
 	// Manual asks a person to publish the data and goes on when it appears.
 	// +optional

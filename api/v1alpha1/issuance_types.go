@@ -163,14 +163,15 @@ type OrderChallenge struct {
 // PublishedRecord is validation data that was, or is about to be, published. It stays
 // here until it is removed.
 type PublishedRecord struct {
-	// Name of the record.
+	// Name of the record; of a file its URL, such as
+	// http://example.com/.well-known/pki-validation/A1.txt.
 	// +required
-	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:MaxLength=1024
 	Name string `json:"name"`
-	// Type of the record.
+	// Type of the record, or File.
 	// +required
 	Type DCVMethod `json:"type"`
-	// Value of the record.
+	// Value of the record, or the content of the file.
 	// +required
 	// +kubebuilder:validation:MaxLength=4096
 	Value string `json:"value"`

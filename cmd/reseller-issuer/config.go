@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -40,6 +41,8 @@ type config struct {
 	clusterResourceNamespace string
 	namespaces               []string
 	secretWatch              string
+	// namespace is the controller's own.
+	namespace string
 
 	qps         float32
 	burst       int
@@ -52,6 +55,11 @@ type config struct {
 	allowedEndpoints []string
 	allowedHooks     []string
 	insecureLoopback bool
+	allowedSolvers   []string
+
+	fileAddress string
+	fileService string
+	filePort    uint16
 
 	nameservers          []string
 	authoritativeServers []string
@@ -82,6 +90,9 @@ func defaults() config {
 		overdueAfter:      24 * time.Hour,
 		allowedEndpoints:  vendorEndpoints,
 		allowedHooks:      []string{anyEndpoint},
+		fileAddress:       ":8089",
+		fileService:       "reseller-issuer-files:80",
+		filePort:          80,
 		authoritativePort: 53,
 		logLevel:          "info",
 		logFormat:         "json",
@@ -116,6 +127,11 @@ func (c *config) flags() *pflag.FlagSet {
 	f.StringSliceVar(&c.allowedEndpoints, "allowed-endpoints", c.allowedEndpoints, "URL prefixes that issuers may use as endpoint; * allows all")
 	f.StringSliceVar(&c.allowedHooks, "allowed-hook-urls", c.allowedHooks, "URL prefixes that issuers may use as url of a solver of the kind http; * allows all")
 	f.BoolVar(&c.insecureLoopback, "insecure-loopback", c.insecureLoopback, "for development: resellers may be on this machine, and plain HTTP to it is allowed")
+
+	f.StringSliceVar(&c.allowedSolvers, "allow-solver", c.allowedSolvers, "NAMESPACE/KIND: ResellerIssuers in the namespace (* for all) may use solvers of the kind, which reach beyond it: externalDNS, certManagerWebhook or httpFile. ResellerClusterIssuers and issuers in the cluster resource namespace always may")
+	f.StringVar(&c.fileAddress, "http-file-bind-address", c.fileAddress, "address at which every replica serves validation files, plain HTTP; 0 for none")
+	f.StringVar(&c.fileService, "http-file-service", c.fileService, "NAME:PORT of the Service in front of that address, in the controller's namespace: where HTTPRoutes and Ingresses for validation files lead to")
+	f.Uint16Var(&c.filePort, "http-file-port", c.filePort, "for development: port at which the controller looks whether its validation files can be seen")
 
 	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
 	f.StringSliceVar(&c.authoritativeServers, "dns-authoritative-servers", c.authoritativeServers, "name servers to ask for validation records in place of those in the DNS, as host or host:port; for zones whose public servers can't be reached from here")
@@ -170,6 +186,7 @@ func (c *config) complete(own string) error {
 	if c.leaseNamespace == "" {
 		c.leaseNamespace = own
 	}
+	c.namespace = cmp.Or(own, c.clusterResourceNamespace)
 	if len(c.namespaces) > 0 && !slices.Contains(c.namespaces, c.clusterResourceNamespace) {
 		c.namespaces = append(c.namespaces, c.clusterResourceNamespace)
 	}
@@ -187,7 +204,7 @@ func (c *config) complete(own string) error {
 	case c.concurrency < 1:
 		return errors.New("--concurrency: it must be positive")
 	}
-	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkLog())
+	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkFiles(), checkAllowedSolvers(c.allowedSolvers), c.checkLog())
 }
 
 func (c *config) checkTimes() error {

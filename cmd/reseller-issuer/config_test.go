@@ -17,7 +17,7 @@ func TestParse(t *testing.T) {
 	c, err := parse(nil, io.Discard)
 	require.NoError(t, err)
 	want := defaults()
-	want.clusterResourceNamespace, want.leaseNamespace = "own", "own"
+	want.clusterResourceNamespace, want.leaseNamespace, want.namespace = "own", "own", "own"
 	assert.Equal(t, want, c)
 
 	c, err = parse([]string{
@@ -28,6 +28,7 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, "secrets", c.clusterResourceNamespace)
 	assert.Equal(t, []string{"a", "b", "secrets"}, c.namespaces, "the cluster resource namespace is always worked in")
 	assert.Equal(t, "own", c.leaseNamespace)
+	assert.Equal(t, "own", c.namespace)
 	assert.InDelta(t, 50, c.qps, 0)
 	assert.Equal(t, 2, c.concurrency)
 	assert.Equal(t, time.Minute, c.pollInterval)
@@ -54,6 +55,14 @@ func TestParseRefuses(t *testing.T) {
 		"--dns-recursive-nameservers=a:b:c":        "--dns-recursive-nameservers",
 		"--dns-authoritative-servers=a:x":          "--dns-authoritative-servers",
 		"--dns-authoritative-port=0":               "--dns-authoritative-port",
+		"--allow-solver=team":                      "--allow-solver",
+		"--allow-solver=team/manual":               "--allow-solver",
+		"--allow-solver=a b/httpFile":              "--allow-solver",
+		"--http-file-bind-address=8089":            "--http-file-bind-address",
+		"--http-file-service=files":                "--http-file-service",
+		"--http-file-service=files:0":              "--http-file-service",
+		"--http-file-service=other/files:80":       "--http-file-service",
+		"--http-file-port=0":                       "--http-file-port",
 		"--log-level=loud":                         "--log-level",
 		"--log-format=xml":                         "--log-format",
 	}

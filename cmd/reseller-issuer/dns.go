@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
@@ -44,6 +45,16 @@ func (d dns) observer(settings v1alpha1.Propagation) (order.Observer, error) {
 		Mode: propagation.Mode(settings.Check), Recursors: recursors,
 		AuthoritativeServers: d.authoritative, AuthoritativePort: d.authoritativePort,
 	})
+}
+
+// Zone returns the apex of the zone of a name; both are absolute.
+func (d dns) Zone(ctx context.Context, fqdn string) (string, error) {
+	recursive := resolver.Resolver{Client: &resolver.Client{}, Servers: d.recursors}
+	zone, err := resolver.FindZone(ctx, fqdn, recursive.Lookup)
+	if err != nil {
+		return "", fmt.Errorf("find the zone of %s: %w", fqdn, err)
+	}
+	return zone.Name, nil
 }
 
 func (d dns) caa() *caa.Checker {

@@ -36,6 +36,8 @@ type solvers struct {
 	http    *http.Client
 	options providers.Options
 	allowed endpoints
+	// cluster makes the hooks that work through the Kubernetes API.
+	cluster clusterHooks
 }
 
 var errNoSolver = errors.New("no solver is set")
@@ -52,6 +54,9 @@ func (s solvers) hook(ctx context.Context, solver v1alpha1.Solver, secretNamespa
 		return s.program(ctx, solver.HTTP, secretNamespace)
 	case solver.Manual != nil:
 		return manual.Hook{}, nil
+	}
+	if hook, ok, err := s.cluster.hook(solver, secretNamespace); ok {
+		return hook, err
 	}
 	return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, errNoSolver)
 }

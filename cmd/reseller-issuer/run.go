@@ -126,12 +126,20 @@ func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 		Drivers: reseller.resellers(), ClusterResourceNamespace: c.clusterResourceNamespace,
 	}
 	limits := providers.NewLimiters(providers.LimiterOptions{Now: wall.Now})
+	lookup, err := newDNS(c)
+	if err != nil {
+		return err
+	}
+	cluster, err := newClusterHooks(mgr, c, lookup)
+	if err != nil {
+		return err
+	}
 	publish := solvers{
-		secrets: mgr.GetAPIReader(), now: wall.Now,
+		secrets: mgr.GetAPIReader(), now: wall.Now, cluster: cluster,
 		http: providers.NewHTTPClient(outward), options: outward,
 		allowed: endpoints{prefixes: c.allowedHooks, loopback: c.insecureLoopback, flag: "--allowed-hook-urls"},
 	}
-	if err := setupProbes(mgr); err != nil {
+	if err := errors.Join(setupProbes(mgr), setupFiles(mgr, c)); err != nil {
 		return err
 	}
 	if err := signer.Setup(ctx, mgr, signer.Options{
@@ -141,15 +149,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 	}); err != nil {
 		return err
 	}
-	return setupOrders(ctx, mgr, c, suppliers, limits, publish)
+	return setupOrders(ctx, mgr, c, suppliers, limits, publish, lookup)
 }
 
 // setupOrders builds the reconciler of orders, which is what spends money.
-func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *order.Suppliers, limits *providers.Limiters, publish solvers) error {
-	lookup, err := newDNS(c)
-	if err != nil {
-		return err
-	}
+func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *order.Suppliers, limits *providers.Limiters, publish solvers, lookup dns) error {
 	// Intermediates come over plain HTTP from hosts that issuers name: never from inside
 	// the network.
 	downloads := providers.NewHTTPClient(providers.Options{AllowHTTP: true, AllowLoopback: c.insecureLoopback, RefusePrivate: true})
@@ -173,7 +177,7 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	return (&order.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Suppliers: suppliers, Limits: limits, Ledger: books,
-		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa(),
+		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa(), Files: lookup.files(c),
 		Intermediates: chain.Fetcher{Client: downloads},
 		Recorder:      mgr.GetEventRecorder(name), Now: time.Now,
 		OverdueAfter: c.overdueAfter, MinPoll: c.pollInterval, Concurrency: c.concurrency,

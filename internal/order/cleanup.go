@@ -25,7 +25,7 @@ func (r *Reconciler) removeRecords(ctx context.Context, s *scope) (outcome, erro
 	failures := r.eachRecord(ctx, s, func(record *v1alpha1.PublishedRecord) bool {
 		return !stillWanted(s, *record)
 	}, func(ctx context.Context, hook dcv.Hook, request dcv.Request) error {
-		if keep[recordKey(string(request.Record.Type), request.Record.FQDN, request.Record.Value)] {
+		if keep[requestKey(request)] {
 			return nil
 		}
 		return hook.CleanUp(ctx, request)
@@ -80,7 +80,7 @@ func cleanupFailed(ctx context.Context, s *scope, err error) outcome {
 		return goOn
 	}
 	for _, record := range status.Records {
-		message := clip(fmt.Sprintf("remove this record by hand: %s %s %s (%v)", record.Name, record.Type, record.Value, err))
+		message := clip(fmt.Sprintf("remove this %s by hand: %s %s %s (%v)", noun(record.Type), record.Name, record.Type, record.Value, err))
 		log.FromContext(ctx).Info("clean-up is given up: " + message)
 		s.events = append(s.events, happening{warning: true, reason: "CleanupAbandoned", message: message})
 	}

@@ -90,6 +90,9 @@ var solverKinds = []solverKind{
 	{func(s *v1alpha1.Solver) bool { return s.RFC2136 != nil }, records},
 	{func(s *v1alpha1.Solver) bool { return s.Cloudflare != nil }, records},
 	{func(s *v1alpha1.Solver) bool { return s.HTTP != nil }, records},
+	{func(s *v1alpha1.Solver) bool { return s.ExternalDNS != nil }, records},
+	{func(s *v1alpha1.Solver) bool { return s.CertManagerWebhook != nil }, []v1alpha1.DCVMethod{v1alpha1.DCVMethodTXT}},
+	{func(s *v1alpha1.Solver) bool { return s.HTTPFile != nil }, []v1alpha1.DCVMethod{v1alpha1.DCVMethodFile}},
 	{func(s *v1alpha1.Solver) bool { return s.Manual != nil }, append(records, v1alpha1.DCVMethodFile)},
 }
 

@@ -256,16 +256,22 @@ func publish(v View) Action {
 // wanted reports whether a record belongs to a challenge of the issuance.
 func wanted(issuance *v1alpha1.Issuance, record v1alpha1.PublishedRecord) bool {
 	return slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
+		if c.Method == v1alpha1.DCVMethodFile {
+			return record.Type == c.Method && isFileOf(&c, record)
+		}
 		return c.Method == record.Type && c.RecordName == record.Name && c.RecordValue == record.Value
 	})
 }
 
-// needsObservation reports whether any challenge is a record that we can look for.
+// needsObservation reports whether any challenge is a record or file that we can look for.
 func needsObservation(issuance *v1alpha1.Issuance) bool {
 	return slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
-		return c.RecordName != "" && !c.Validated
+		return observable(&c) && !c.Validated
 	})
 }
+
+// observable reports whether a challenge is a record, or a file that we serve.
+func observable(c *v1alpha1.OrderChallenge) bool { return c.RecordName != "" || servedByUs(c) }
 
 // spend decides again, from the ledger, how the certificate is got, and does it unless
 // the issuer's mode forbids it.

@@ -39,6 +39,7 @@ func (r *Reconciler) preflight(ctx context.Context, s *scope) (outcome, error) {
 	if hold := unaffordable(s); hold != nil {
 		return *hold, nil
 	}
+	r.warnOfUnreachableHosts(ctx, s)
 	// Only a purchase ends a row of refusals.
 	failures := s.order.Status.Failures
 	if s.view.Issuer.Capabilities.Prepare {
@@ -163,7 +164,7 @@ func validationText(s *scope, order providers.Order) (Reason, string) {
 	}
 	if issuance.Method == v1alpha1.DCVMethodFile {
 		for _, c := range issuance.Challenges {
-			if len(c.URLs) > 0 && !c.Validated {
+			if len(c.URLs) > 0 && !c.Validated && !servedByUs(&c) {
 				return ReasonAwaitingRecords, fmt.Sprintf("serve this text at %s: %q; it goes on by itself when the CA has seen it", c.URLs[len(c.URLs)-1], c.Body)
 			}
 		}

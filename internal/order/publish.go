@@ -57,7 +57,7 @@ func (r *Reconciler) setChallenges(ctx context.Context, s *scope, challenges []p
 		challenge := v1alpha1.OrderChallenge{
 			Domain: c.Domain, Method: v1alpha1.DCVMethod(c.Method),
 			RecordName: c.RecordName, RecordValue: c.RecordValue,
-			URLs: c.URLs, Body: c.Body, Emails: c.Emails, Validated: c.Done,
+			URLs: fileURLs(s, c), Body: c.Body, Emails: c.Emails, Validated: c.Done,
 		}
 		if i := slices.IndexFunc(issuance.Challenges, func(o v1alpha1.OrderChallenge) bool { return sameData(o, challenge) }); i >= 0 {
 			challenge.Seen = issuance.Challenges[i].Seen
@@ -80,19 +80,25 @@ func (r *Reconciler) registerRecords(ctx context.Context, s *scope) error {
 	solvers := solversOf(s.supplier)
 	for i := range status.Issuance.Challenges {
 		c := &status.Issuance.Challenges[i]
-		if c.RecordName == "" || c.Validated {
+		if c.RecordName == "" && c.Method != v1alpha1.DCVMethodFile || c.Validated {
 			continue
 		}
 		solver, ok := solverFor(c.Method, solvers, s.order.Spec.Request.Labels, requestedName(c.Domain, status.Issuance.Names))
 		if !ok {
 			solver = manualSolver
 		}
+		if c.Method == v1alpha1.DCVMethodFile && solver.HTTPFile == nil {
+			continue // a person serves it, and takes it away
+		}
 		hash, err := solverHash(solver, s.supplier.SecretNamespace)
 		if err != nil {
 			return err
 		}
 		addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: solver})
-		c.Solver = addRecord(status, v1alpha1.PublishedRecord{Name: c.RecordName, Type: c.Method, Value: c.RecordValue, Domain: c.Domain, Solver: hash})
+		for _, record := range recordsOf(c) {
+			record.Solver = hash
+			c.Solver = addRecord(status, record)
+		}
 	}
 	status.Solvers = slices.DeleteFunc(status.Solvers, func(o v1alpha1.SolverSnapshot) bool {
 		return !slices.ContainsFunc(status.Records, func(record v1alpha1.PublishedRecord) bool { return record.Solver == o.Hash })
@@ -188,7 +194,7 @@ const minPending = 2 * time.Second
 func present(ctx context.Context, hook dcv.Hook, request dcv.Request) error {
 	state, err := hook.Present(ctx, request)
 	if err == nil && state.Phase == dcv.Pending {
-		return &pendingError{record: request.Record.Key(), message: state.Message, after: max(minPending, state.RetryAfter)}
+		return &pendingError{record: setKey(request), message: state.Message, after: max(minPending, state.RetryAfter)}
 	}
 	return err
 }
@@ -273,14 +279,14 @@ func (r *Reconciler) hookCall(ctx context.Context, s *scope, solver solverHook, 
 	case solver.hook == nil:
 		return fmt.Errorf("order: record %s: its solver is not in status.solvers", record.Name)
 	}
-	request := dcv.Request{
-		ID: s.order.Namespace + "/" + s.order.Name, DNSName: record.Domain, Namespace: solver.secretNamespace,
-		Record: dcv.Record{Type: dcv.RecordType(record.Type), FQDN: record.Name, Value: record.Value},
+	request, err := hookRequest(s.order, record, solver.secretNamespace)
+	if err != nil {
+		return err
 	}
-	if !r.records.try(request.Record.Key()) {
+	if !r.records.try(setKey(request)) {
 		return errRecordBusy
 	}
-	defer r.records.release(request.Record.Key())
+	defer r.records.release(setKey(request))
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
 	return call(ctx, solver.hook, request)
@@ -303,10 +309,10 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
 	var retry time.Duration
 	for i := range issuance.Challenges {
 		c := &issuance.Challenges[i]
-		if c.RecordName == "" || c.Validated || c.Seen {
+		if !observable(c) || c.Validated || c.Seen {
 			continue
 		}
-		seen, err := observer.Check(ctx, dcv.Record{Type: dcv.RecordType(c.Method), FQDN: c.RecordName, Value: c.RecordValue})
+		seen, err := r.look(ctx, s, observer, c)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -316,7 +322,7 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
 		}
 	}
 	if missingAt == nil {
-		return propagated(s, "records are on all authoritative servers"), nil
+		return propagated(s, seenMessage(issuance.Method)), nil
 	}
 	if proceeds(s) {
 		return propagated(s, "going on without seeing all records, as spec.dcv.propagation.onTimeout says"), nil

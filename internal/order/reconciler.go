@@ -41,6 +41,14 @@ type CAAChecker interface {
 	Check(ctx context.Context, question caa.Question) caa.Result
 }
 
+// FileChecker looks at what the world gets over HTTP.
+type FileChecker interface {
+	// Fetch returns nil if the world gets the file as it is published.
+	Fetch(ctx context.Context, file dcv.File) error
+	// Canary returns nil if requests for a host arrive at this controller.
+	Canary(ctx context.Context, host string) error
+}
+
 // Reconciler supplies ResellerOrders.
 type Reconciler struct {
 	// Client reads from the cache and writes; Reader reads past the cache.
@@ -53,6 +61,7 @@ type Reconciler struct {
 	Hooks     HookFactory
 	Observers ObserverFactory
 	CAA       CAAChecker
+	Files     FileChecker
 	// Intermediates fetches what issuers permit; its AllowedHosts are set per issuer.
 	Intermediates chain.Fetcher
 	Recorder      events.EventRecorder

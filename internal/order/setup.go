@@ -27,6 +27,7 @@ const (
 	IndexRequestUID  = "spec.request.uid"
 	IndexIssuer      = "spec.issuerRef"
 	IndexRecord      = "status.records"
+	IndexFile        = "status.records.file"
 )
 
 // SetupWithManager registers indexes and watches.
@@ -60,6 +61,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ResellerOrder{}, IndexRequestUID, requestUID},
 		{&v1alpha1.ResellerOrder{}, IndexIssuer, func(o client.Object) []string { return []string{issuerKey(o.(*v1alpha1.ResellerOrder).Spec.IssuerRef)} }},
 		{&v1alpha1.ResellerOrder{}, IndexRecord, recordKeys},
+		{&v1alpha1.ResellerOrder{}, IndexFile, fileKeys},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
 			return fmt.Errorf("order: index %s: %w", index.field, err)

@@ -46,6 +46,7 @@ type world struct {
 	provider providers.Provider
 	zone     *dnsZone
 	caa      *caaAnswer
+	web      *webView
 	recorder *recorder
 	// client is the API server; api is what the process under test sees of it.
 	client client.Client
@@ -90,6 +91,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	require.NoError(t, addIndexes(t.Context(), indexer(builder)))
 	w := &world{
 		t: t, clock: &manualClock{now: testNow}, client: builder.Build(), recorder: &recorder{},
+		web:  &webView{},
 		zone: &dnsZone{records: map[string]bool{}}, caa: &caaAnswer{result: caa.Result{Verdict: caa.Allowed}},
 		key: client.ObjectKey{Namespace: "team", Name: "web"},
 	}
@@ -131,7 +133,7 @@ func (w *world) restart(api client.Client) {
 	n := 0
 	limits := providers.NewLimiters(providers.LimiterOptions{PerSecond: 1000, Burst: 1000, Now: w.clock.Now})
 	w.r = &Reconciler{
-		Client: api, Reader: api, Limits: limits, Recorder: w.recorder, Now: w.clock.Now, CAA: w.caa,
+		Client: api, Reader: api, Limits: limits, Recorder: w.recorder, Now: w.clock.Now, CAA: w.caa, Files: w.web,
 		OverdueAfter: 24 * time.Hour, MinPoll: time.Second, Concurrency: 1,
 		Suppliers: &Suppliers{
 			Client: api, Secrets: api, ClusterResourceNamespace: "system",
