@@ -1,7 +1,7 @@
-// Command certmanager is cert-manager without containers: its controllers and
-// its webhook in one executable. The name it is called by (argv[0]) chooses the
-// program: cert-manager-controller or cert-manager-webhook. ACME, Vault and
-// Venafi are left out.
+// Command certmanager is cert-manager without containers: its controllers, its
+// webhook, and a DNS01 webhook made with its library, in one executable. The name it
+// is called by (argv[0]) chooses the program: cert-manager-controller,
+// cert-manager-webhook or dns01-webhook. ACME, Vault and Venafi are left out.
 //
 // The module path lies below cert-manager's own because only there may the
 // webhook, an internal package, be imported.
@@ -28,10 +28,11 @@ func run(name string) int {
 	commands := map[string]func() *cobra.Command{
 		"cert-manager-controller": newControllerCommand,
 		"cert-manager-webhook":    newWebhookCommand,
+		"dns01-webhook":           newSolverCommand,
 	}
 	newCommand, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(os.Stderr, "%s: call this executable as cert-manager-controller or cert-manager-webhook\n", name)
+		fmt.Fprintf(os.Stderr, "%s: call this executable as cert-manager-controller, cert-manager-webhook or dns01-webhook\n", name)
 		return 2
 	}
 	logf.InitLogs()

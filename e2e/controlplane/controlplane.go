@@ -32,7 +32,7 @@ const (
 
 // startOrder is also, backwards, the order in which Stop ends the programs.
 func startOrder() []string {
-	return []string{Etcd, APIServer, Controllers, CertManagerWebhook, CertManagerController}
+	return []string{Etcd, APIServer, Controllers, CertManagerWebhook, CertManagerController, DNS01Webhook}
 }
 
 // Options says what Start starts. The zero value is an API server with its
@@ -46,6 +46,9 @@ type Options struct {
 	// GatewayAPI adds the Gateway API's standard CRDs, and Certificates for
 	// annotated Gateways when CertManager is set.
 	GatewayAPI bool
+	// DNS01Webhook adds an aggregated API server: a DNS01 webhook made with
+	// cert-manager's library, which sends dynamic updates to a name server.
+	DNS01Webhook bool
 	// BackoffMin and BackoffMax limit cert-manager's wait after a failed request.
 	// Zero means cert-manager's defaults, 1 h and 32 h.
 	BackoffMin, BackoffMax time.Duration
@@ -106,6 +109,7 @@ func (c *ControlPlane) start(ctx context.Context) error {
 		{"garbage collector, namespaces, service accounts", c.startControllers},
 		{"cert-manager", c.setUpCertManager},
 		{"manifests", func(ctx context.Context) error { return c.Apply(ctx, c.options.Manifests...) }},
+		{"DNS01 webhook", c.startSolver},
 	}
 	begin := time.Now()
 	for _, step := range steps {
@@ -125,7 +129,7 @@ func (c *ControlPlane) findExecutables(ctx context.Context) error {
 	if c.kubernetesDir, err = kubernetesHelper().build(ctx, c.options.Log); err != nil {
 		return err
 	}
-	if c.options.CertManager || c.options.GatewayAPI {
+	if c.options.CertManager || c.options.GatewayAPI || c.options.DNS01Webhook {
 		c.certManagerDir, err = certManagerHelper().build(ctx, c.options.Log)
 	}
 	return err

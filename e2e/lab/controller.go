@@ -29,26 +29,73 @@ func (l *Lab) StartController(ctx context.Context, flags ...string) error {
 	if l.controller != nil {
 		return errors.New("lab: the controller is running")
 	}
+	if l.filePort == 0 {
+		var err error
+		if l.filePort, err = process.FreePort(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	l.controller, err = l.startReplica(ctx, l.filePort, flags)
+	return err
+}
+
+// StartStandby starts a second replica, which does not lead as long as the controller
+// runs, and returns the base URL at which it serves validation files.
+func (l *Lab) StartStandby(ctx context.Context) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.standby != nil {
+		return "", errors.New("lab: the standby is running")
+	}
+	port, err := process.FreePort(ctx)
+	if err != nil {
+		return "", err
+	}
+	l.standby, err = l.startReplica(ctx, port, nil)
+	return "http://" + loopback(port), err
+}
+
+// StopStandby ends the second replica. It does nothing when there is none.
+func (l *Lab) StopStandby() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.standby == nil {
+		return nil
+	}
+	running := l.standby
+	l.standby = nil
+	return running.Stop()
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// startReplica starts a controller that serves validation files at a port.
+func (l *Lab) startReplica(ctx context.Context, filePort int, flags []string) (*process.Process, error) {
 	kubeconfig, err := l.plane.ServiceAccountConfig(ctx, Namespace, serviceAccount)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var addresses [2]string
 	for i := range addresses {
 		port, err := process.FreePort(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		addresses[i] = loopback(port)
 	}
 	metrics, health := addresses[0], addresses[1]
-	l.controller, err = process.Start(ctx, process.Spec{
+	if l.proxy != nil {
+		flags = append([]string{"--http-file-port=" + strconv.Itoa(l.proxy.port)}, flags...)
+	}
+	return process.Start(ctx, process.Spec{
 		Name: controllerName,
 		Path: l.executable(controllerName),
 		Args: append([]string{
 			"--kubeconfig=" + kubeconfig,
 			"--metrics-bind-address=" + metrics,
 			"--health-probe-bind-address=" + health,
+			"--http-file-bind-address=" + loopback(filePort),
 			"--cluster-resource-namespace=" + Namespace,
 			"--leader-election-namespace=" + Namespace,
 			// Short, for tests that kill it; long enough for a machine that stands still
@@ -66,7 +113,6 @@ func (l *Lab) StartController(ctx context.Context, flags ...string) error {
 		LogFile: l.controllerLog(),
 		Ready:   process.HTTPReady("http://"+health+"/readyz", nil),
 	})
-	return err
 }
 
 // StopController ends the controller as a roll-out does. It does nothing when

@@ -34,8 +34,13 @@ const (
 type Options struct {
 	// Zones that the name server serves and that the TSIG key may change.
 	Zones []string
+	// HostZone is a further zone, in which every name is a host behind a reverse proxy
+	// (nginx) that forwards validation files to the controller. Empty means no proxy.
+	HostZone string
 	// GatewayAPI adds the Gateway API.
 	GatewayAPI bool
+	// DNS01Webhook adds a DNS01 webhook for cert-manager's ACME issuers.
+	DNS01Webhook bool
 	// SandboxArgs are further flags of the sandbox reseller.
 	SandboxArgs []string
 	// Log receives a line for each step; nil means nowhere.
@@ -48,11 +53,16 @@ type Lab struct {
 	plane   *controlplane.ControlPlane
 	dns     *dnstest.Server
 	sandbox *sandboxProcess
+	proxy   *proxy
 	client  client.WithWatch
 	root    string // of the repository
 
+	// filePort is where the controller serves validation files.
+	filePort int
+
 	mu         sync.Mutex
 	controller *process.Process
+	standby    *process.Process
 }
 
 // Start starts everything but the controller. On failure, or when ctx ends
@@ -79,7 +89,7 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 		return err
 	}
 	if l.plane, err = controlplane.Start(ctx, controlplane.Options{
-		CertManager: true, GatewayAPI: options.GatewayAPI,
+		CertManager: true, GatewayAPI: options.GatewayAPI, DNS01Webhook: options.DNS01Webhook,
 		BackoffMin: backoffMin, BackoffMax: backoffMax,
 		Manifests: []string{l.config("crd", "bases")},
 		Log:       options.Log,
@@ -92,6 +102,7 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 	}{
 		{"client and permissions", l.prepareCluster},
 		{"name server (BIND)", l.startDNS},
+		{"reverse proxy (nginx)", l.startProxy},
 		{"sandbox reseller", l.startSandbox},
 	} {
 		begin := time.Now()
@@ -156,6 +167,9 @@ func (l *Lab) startDNS(ctx context.Context, options Options) error {
 	for i, name := range options.Zones {
 		zones[i].Name = name
 	}
+	if options.HostZone != "" {
+		zones = append(zones, dnstest.ZoneSpec{Name: options.HostZone, Records: []string{"* A 127.0.0.1"}})
+	}
 	var err error
 	l.dns, err = dnstest.Start(ctx, dnstest.Options{Zones: zones})
 	return err
@@ -163,7 +177,10 @@ func (l *Lab) startDNS(ctx context.Context, options Options) error {
 
 // Stop ends everything and removes what was stored. It may be called again.
 func (l *Lab) Stop() error {
-	problems := []error{l.StopController()}
+	problems := []error{l.StopController(), l.StopStandby()}
+	if l.proxy != nil {
+		problems = append(problems, l.proxy.Stop())
+	}
 	if l.sandbox != nil {
 		problems = append(problems, l.sandbox.Stop())
 	}

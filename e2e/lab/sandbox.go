@@ -37,6 +37,9 @@ func (l *Lab) startSandbox(ctx context.Context, options Options) error {
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	dir := l.plane.Dir()
+	if l.proxy != nil {
+		options.SandboxArgs = append([]string{"--file-dial=" + l.proxy.address}, options.SandboxArgs...)
+	}
 	s := &sandboxProcess{base: "http://" + address, rootFile: filepath.Join(dir, "sandbox-root.pem")}
 	s.Process, err = process.Start(ctx, process.Spec{
 		Name: sandboxName,

@@ -50,7 +50,10 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 	if err := flag.Set("test.parallel", parallel); err != nil {
 		return err
 	}
-	world, err = lab.Start(ctx, lab.Options{Zones: []string{zone}, SandboxArgs: []string{"--balance=" + balance}, Log: os.Stderr})
+	world, err = lab.Start(ctx, lab.Options{
+		Zones: []string{zone}, HostZone: hostZone, GatewayAPI: true, DNS01Webhook: true,
+		SandboxArgs: []string{"--balance=" + balance}, Log: os.Stderr,
+	})
 	if err != nil {
 		return err
 	}

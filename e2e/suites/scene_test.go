@@ -156,7 +156,9 @@ func (s *scene) clusterIssuer(spec v1alpha1.ResellerIssuerSpec, namespaces ...st
 	s.create(secret(lab.Namespace, account, "apikey", sandbox.DefaultAPIKey))
 	s.create(secret(lab.Namespace, key, "secret", world.TSIGKey().Secret))
 	spec.Reseller.CyberSSL.CredentialsSecretRef.Name = account
-	spec.DCV.Solvers[0].RFC2136.TSIGSecretSecretRef.Name = key
+	if updates := spec.DCV.Solvers[0].RFC2136; updates != nil {
+		updates.TSIGSecretSecretRef.Name = key
+	}
 	issuer := &v1alpha1.ResellerClusterIssuer{
 		ObjectMeta: metav1.ObjectMeta{Name: s.namespace},
 		Spec: v1alpha1.ResellerClusterIssuerSpec{
