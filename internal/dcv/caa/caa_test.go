@@ -161,7 +161,7 @@ func TestNamesThatCannotBeLookedUp(t *testing.T) {
 
 func TestVerdictString(t *testing.T) {
 	t.Parallel()
-	for v, want := range map[Verdict]string{Unknown: "Unknown", Allowed: "Allowed", Forbidden: "Forbidden", 9: "Verdict(9)"} {
+	for v, want := range map[Verdict]string{Unknown: "Unknown", Allowed: "Allowed", Forbidden: "Forbidden", Bogus: "Bogus", 9: "Verdict(9)"} {
 		assert.Equal(t, want, v.String())
 	}
 }

@@ -112,7 +112,10 @@ func isTimeout(err error) bool {
 // Reason says in a few words why a server gave no answer.
 func Reason(err error) string {
 	rcode, isRcode := errors.AsType[*RcodeError](err)
+	bogus, isBogus := errors.AsType[*BogusError](err)
 	switch {
+	case isBogus:
+		return bogus.Reason()
 	case isRcode:
 		return dns.RcodeToString[rcode.Rcode]
 	case isTimeout(err), errors.Is(err, context.DeadlineExceeded):
