@@ -9,10 +9,14 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
 )
+
+// atOnce is how many names are looked up at a time.
+const atOnce = 16
 
 // Verdict is what the records say.
 type Verdict int
@@ -87,13 +91,32 @@ func New(r *resolver.Resolver) *Checker { return &Checker{lookup: r.Lookup} }
 // judges those (RFC 8659, section 3). CNAMEs are followed at each step, by the
 // recursive server. One lookup per label at most; each is bounded by the
 // time-out of the resolver, all together by ctx.
-func (c *Checker) Check(ctx context.Context, q Question) Result {
+func (c *Checker) Check(ctx context.Context, q Question) Result { return check(ctx, c.lookup, q) }
+
+// CheckAll is Check for several names, one result for each. Parents that they share are
+// looked up once. What ctx leaves no time for is Unknown.
+func (c *Checker) CheckAll(ctx context.Context, questions []Question) []Result {
+	results := make([]Result, len(questions))
+	lookup := resolver.Memo(c.lookup, atOnce)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, q := range questions {
+		group.Go(func() error {
+			results[i] = check(ctx, lookup, q)
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no error
+	return results
+}
+
+func check(ctx context.Context, lookup resolver.LookupFunc, q Question) Result {
 	name, err := dcv.Normalise(q.DNSName)
 	if err != nil {
 		return Result{Verdict: Unknown, Message: err.Error()}
 	}
 	for _, n := range dcv.Climb(dcv.WildcardBase(name) + ".") {
-		reply, err := c.lookup(ctx, n, dns.TypeCAA)
+		reply, err := lookup(ctx, n, dns.TypeCAA)
 		if resolver.IsBogus(err) {
 			return Result{
 				Verdict: Bogus,

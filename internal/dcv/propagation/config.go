@@ -55,7 +55,8 @@ type Config struct {
 	QueryTimeout time.Duration
 	// Deadline bounds one Check or CheckAll; default 30 s.
 	Deadline time.Duration
-	// Concurrency is how many questions one of them has under way; default 16.
+	// Concurrency is how many questions one of them has under way to authoritative
+	// servers, and as many to recursors; default 16.
 	Concurrency int
 	// HTTP carries DNS over HTTPS; default [resolver.Client].
 	HTTP *http.Client

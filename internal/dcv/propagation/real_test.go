@@ -221,7 +221,7 @@ func TestManyNames(t *testing.T) {
 	}
 	var lookups, atSecond atomic.Int32
 	served := dnstest.Zone("example.com.", texts...)
-	c := world(t, func(c *Config) { c.QueryTimeout, c.Deadline = 300*time.Millisecond, 20 * time.Second },
+	c := world(t, func(c *Config) { c.QueryTimeout, c.Deadline = 300*time.Millisecond, 20*time.Second },
 		func(w dns.ResponseWriter, m *dns.Msg) {
 			if m.RecursionDesired && m.Question[0].Qtype != dns.TypeSOA {
 				lookups.Add(1)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/miekg/dns"
@@ -18,48 +17,27 @@ import (
 type survey struct {
 	*Checker
 	slots chan struct{}
-	// known has the answers of recursors about zones and name servers, by name and
-	// type: functions that return *dns.Msg and error.
-	known sync.Map
+	// lookup asks the recursors about zones and name servers, once for each.
+	lookup resolver.LookupFunc
 	// silent has the addresses that gave no answer in time, with the error.
 	silent sync.Map
 }
 
 func (c *Checker) survey() *survey {
-	return &survey{Checker: c, slots: make(chan struct{}, c.config.Concurrency)}
-}
-
-// acquire waits for a free slot. The caller calls release.
-func (v *survey) acquire(ctx context.Context) error {
-	select {
-	case v.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return &survey{
+		Checker: c, slots: make(chan struct{}, c.config.Concurrency),
+		lookup: resolver.Memo(c.recursors.Lookup, c.config.Concurrency),
 	}
-}
-
-func (v *survey) release() { <-v.slots }
-
-// lookup asks the recursors, once for each name and type.
-func (v *survey) lookup(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-	once := sync.OnceValues(func() (*dns.Msg, error) {
-		if err := v.acquire(ctx); err != nil {
-			return nil, err
-		}
-		defer v.release()
-		return v.recursors.Lookup(ctx, name, qtype)
-	})
-	answer, _ := v.known.LoadOrStore(strconv.Itoa(int(qtype))+" "+name, once)
-	return answer.(func() (*dns.Msg, error))()
 }
 
 // ask sends a question to one server, unless it was silent before.
 func (v *survey) ask(ctx context.Context, s endpoint, m *dns.Msg) (*dns.Msg, error) {
-	if err := v.acquire(ctx); err != nil {
-		return nil, err
+	select {
+	case v.slots <- struct{}{}:
+		defer func() { <-v.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	defer v.release()
 	if err, known := v.silent.Load(s.addr); known {
 		return nil, err.(error)
 	}
