@@ -70,6 +70,9 @@ type Issuance struct {
 	// +listMapKey=method
 	// +kubebuilder:validation:MaxItems=4
 	Unsuited []UnsuitedMethod `json:"unsuited,omitempty"`
+	// UnsuitedFor is the generation of the issuer for which Unsuited holds.
+	// +optional
+	UnsuitedFor int64 `json:"unsuitedFor,omitempty"`
 	// Provisioned is true if the reseller publishes the records itself.
 	// +optional
 	Provisioned bool `json:"provisioned,omitempty"`
@@ -161,6 +164,9 @@ type OrderChallenge struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	PublishName string `json:"publishName,omitempty"`
+	// TargetUnknown is true while it can't be found out where that CNAME leads.
+	// +optional
+	TargetUnknown bool `json:"targetUnknown,omitempty"`
 	// URLs at which a file is looked for.
 	// +optional
 	// +listType=atomic

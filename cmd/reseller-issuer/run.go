@@ -165,7 +165,7 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	}
 	questions := &query.Reconciler{
 		Client: mgr.GetClient(), Suppliers: suppliers, Ledger: books, Limits: limits,
-		CAA: lookup.caa(), CheckSolver: publish.check, Now: time.Now,
+		CAA: lookup.caa, CheckSolver: publish.check, Now: time.Now,
 	}
 	if err := questions.SetupWithManager(mgr); err != nil {
 		return err
@@ -173,7 +173,7 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	return (&order.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Suppliers: suppliers, Limits: limits, Ledger: books,
-		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa(),
+		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa,
 		Intermediates: chain.Fetcher{Client: downloads},
 		Recorder:      mgr.GetEventRecorder(name), Now: time.Now,
 		OverdueAfter: c.overdueAfter, MinPoll: c.pollInterval, Concurrency: c.concurrency,
