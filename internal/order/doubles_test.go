@@ -53,6 +53,7 @@ type dnsZone struct {
 	ttl     time.Duration
 	warning string
 	looks   int
+	retry   time.Duration
 }
 
 func (z *dnsZone) Capabilities() dcv.Capabilities {
@@ -114,7 +115,7 @@ func (z *dnsZone) CheckAll(_ context.Context, records []dcv.Record) ([]propagati
 	z.looks++
 	seen := make([]propagation.Observation, len(records))
 	for i, record := range records {
-		seen[i] = propagation.Observation{Message: record.FQDN + " is not published", RetryAfter: 10 * time.Second, NegativeTTL: z.ttl}
+		seen[i] = propagation.Observation{Message: record.FQDN + " is not published", RetryAfter: max(10*time.Second, z.retry), NegativeTTL: z.ttl}
 		wanted := record
 		if target, ok := z.aliases[record.FQDN]; ok {
 			wanted.FQDN = target

@@ -87,8 +87,8 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
 		}
 		keepNegativeTTL(issuance, seen[i].NegativeTTL)
 	}
-	warnOfServers(s, seen)
 	if len(missing) == 0 {
+		warnOfServers(s, seen)
 		return propagated(s, "records are on all authoritative servers"), nil
 	}
 	if proceeds(s) {
@@ -126,14 +126,13 @@ func keepNegativeTTL(issuance *v1alpha1.Issuance, ttl time.Duration) {
 func warnOfServers(s *scope, seen []propagation.Observation) {
 	var warnings []string
 	for _, o := range seen {
-		if o.Propagated {
-			warnings = append(warnings, o.Warnings...)
-		}
+		warnings = append(warnings, o.Warnings...)
 	}
 	slices.Sort(warnings)
 	if warnings = slices.Compact(warnings); len(warnings) > 0 {
 		const most = 3
-		s.warnOnce("NameServerFails", strings.Join(warnings[:min(most, len(warnings))], "; ")+": the CA may meet it, too")
+		message := strings.Join(warnings[:min(most, len(warnings))], "; ") + ": the CA may meet it, too"
+		s.events = append(s.events, happening{warning: true, reason: "NameServerFails", message: clip(message)})
 	}
 }
 
