@@ -34,6 +34,9 @@ const (
 type Options struct {
 	// Zones that the name server serves and that the TSIG key may change.
 	Zones []string
+	// BrokenZones have expired DNSSEC signatures. With any, there is a resolver that
+	// validates, see [Lab.ValidatingResolver].
+	BrokenZones []string
 	// GatewayAPI adds the Gateway API.
 	GatewayAPI bool
 	// SandboxArgs are further flags of the sandbox reseller.
@@ -45,11 +48,12 @@ type Options struct {
 // Lab is running. Its methods may be called concurrently, except those that
 // start and stop the controller.
 type Lab struct {
-	plane   *controlplane.ControlPlane
-	dns     *dnstest.Server
-	sandbox *sandboxProcess
-	client  client.WithWatch
-	root    string // of the repository
+	plane      *controlplane.ControlPlane
+	dns        *dnstest.Server
+	validating *dnstest.Server // nil without broken zones
+	sandbox    *sandboxProcess
+	client     client.WithWatch
+	root       string // of the repository
 
 	mu         sync.Mutex
 	controller *process.Process
@@ -156,8 +160,22 @@ func (l *Lab) startDNS(ctx context.Context, options Options) error {
 	for i, name := range options.Zones {
 		zones[i].Name = name
 	}
+	for _, name := range options.BrokenZones {
+		zones = append(zones, dnstest.ZoneSpec{Name: name, DNSSEC: dnstest.Expired})
+	}
 	var err error
-	l.dns, err = dnstest.Start(ctx, dnstest.Options{Zones: zones})
+	if l.dns, err = dnstest.Start(ctx, dnstest.Options{Zones: zones}); err != nil || len(options.BrokenZones) == 0 {
+		return err
+	}
+	var anchors []string
+	for _, name := range options.BrokenZones {
+		anchor, err := l.dns.TrustAnchor(ctx, name)
+		if err != nil {
+			return err
+		}
+		anchors = append(anchors, anchor)
+	}
+	l.validating, err = dnstest.Start(ctx, dnstest.Options{ForwardTo: l.dns.Addr(), TrustAnchors: anchors})
 	return err
 }
 
@@ -166,6 +184,9 @@ func (l *Lab) Stop() error {
 	problems := []error{l.StopController()}
 	if l.sandbox != nil {
 		problems = append(problems, l.sandbox.Stop())
+	}
+	if l.validating != nil {
+		problems = append(problems, l.validating.Stop())
 	}
 	if l.dns != nil {
 		problems = append(problems, l.dns.Stop())

@@ -19,7 +19,15 @@ var emailEnds = time.Date(2028, time.March, 15, 0, 0, 0, 0, time.UTC)
 
 // EmailWarning is for issuers and orders that validate by e-mail, which CAs should not use
 // since 2026-03-15 (ballot SC-090).
-const EmailWarning = "validation by e-mail needs a person for every certificate; CAs should not offer it since 2026-03-15 and must not from 2028-03-15: have TXT, CNAME or File before it in spec.dcv.methods"
+const EmailWarning = "validation by e-mail needs a person for every certificate; CAs should not use it since 2026-03-15 and must not from 2028-03-15: prefer TXT, CNAME or File in spec.dcv.methods"
+
+// Warnings are sentences about an issuer's settings that work now, but not for ever.
+func Warnings(spec *v1alpha1.ResellerIssuerSpec) []string {
+	if slices.Contains(spec.DCV.Methods, v1alpha1.DCVMethodEmail) {
+		return []string{EmailWarning}
+	}
+	return nil
+}
 
 // approvers are the mailboxes asked to approve, by name: that of the registrable domain, or,
 // where the reseller tells whom it accepts, the same mailbox at whichever domain of the name it
