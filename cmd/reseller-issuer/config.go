@@ -117,7 +117,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.StringSliceVar(&c.allowedHooks, "allowed-hook-urls", c.allowedHooks, "URL prefixes that issuers may use as url of a solver of the kind http; * allows all")
 	f.BoolVar(&c.insecureLoopback, "insecure-loopback", c.insecureLoopback, "for development: resellers may be on this machine, and plain HTTP to it is allowed")
 
-	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
+	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, CAA and DNSSEC, of which one at least should validate, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
 	f.StringSliceVar(&c.authoritativeServers, "dns-authoritative-servers", c.authoritativeServers, "name servers to ask for validation records in place of those in the DNS, as host or host:port; for zones whose public servers can't be reached from here")
 	f.Uint16Var(&c.authoritativePort, "dns-authoritative-port", c.authoritativePort, "for development: port of the name servers found in the DNS")
 
