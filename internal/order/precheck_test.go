@@ -125,13 +125,14 @@ func apexTXT([]byte) []providers.Challenge {
 	return []providers.Challenge{{Domain: "example.com", Method: providers.MethodTXT, RecordName: "example.com.", RecordValue: "token"}}
 }
 
+func methods(list ...v1alpha1.DCVMethod) option {
+	return dcvSettings(func(d *v1alpha1.DCV) { d.Methods = list })
+}
+
 // TestAnotherMethodBeforePaying has a record that the solver can't publish: the next method is
 // taken, and nothing was bought meanwhile.
 func TestAnotherMethodBeforePaying(t *testing.T) {
 	t.Parallel()
-	methods := func(list ...v1alpha1.DCVMethod) option {
-		return dcvSettings(func(d *v1alpha1.DCV) { d.Methods = list })
-	}
 	t.Run("apex", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, preparing, methods(v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodEmail))
@@ -167,6 +168,12 @@ func TestAnotherMethodBeforePaying(t *testing.T) {
 		w.ask("web-1", keyA)
 		w.untilState(v1alpha1.OrderIssued)
 	})
+}
+
+// TestMethodsThatFailLater has methods that only the reseller's data, or the reseller itself, rule
+// out.
+func TestMethodsThatFailLater(t *testing.T) {
+	t.Parallel()
 	t.Run("two values", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, preparing, methods(v1alpha1.DCVMethodTXT))

@@ -120,34 +120,19 @@ func sameData(a, b v1alpha1.OrderChallenge) bool {
 // it can't be found out now where a record belongs; the others are written down.
 func (r *Reconciler) registerRecords(ctx context.Context, s *scope) error {
 	status := &s.order.Status
-	if status.Issuance.Provisioned {
-		return nil
-	}
 	chosen := r.choiceOf(ctx, s)
 	var unknown error
 	for i := range status.Issuance.Challenges {
 		c := &status.Issuance.Challenges[i]
-		if c.RecordName == "" || c.Validated || isPresented(status, c) {
+		if status.Issuance.Provisioned || c.RecordName == "" || c.Validated || isPresented(status, c) {
 			continue
 		}
-		solver, err := chosen.solver(c.Method, requestedName(c.Domain, status.Issuance.Names), r.fitting(ctx, s, c))
-		switch {
-		case err != nil:
-			solver = &manualSolver
-		case solver.Reseller != nil:
-			status.Issuance.Provisioned = true
-			return nil
-		}
-		if err := r.findTarget(ctx, s, solver, c); err != nil {
+		err := r.register(ctx, s, chosen, c)
+		if _, alias := errors.AsType[*aliasError](err); alias {
 			unknown = err
-			continue
-		}
-		hash, err := solverHash(*solver, s.supplier.SecretNamespace)
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
-		addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: *solver})
-		c.Solver = addRecord(status, v1alpha1.PublishedRecord{Name: publishName(c), Type: c.Method, Value: c.RecordValue, Domain: c.Domain, Solver: hash})
 	}
 	status.Solvers = slices.DeleteFunc(status.Solvers, func(o v1alpha1.SolverSnapshot) bool {
 		return !slices.ContainsFunc(status.Records, func(record v1alpha1.PublishedRecord) bool { return record.Solver == o.Hash })
@@ -158,6 +143,30 @@ func (r *Reconciler) registerRecords(ctx context.Context, s *scope) error {
 		}
 	}
 	return unknown
+}
+
+// register writes down the record of one challenge. Where the reseller turns out to publish
+// it, that goes for all of them.
+func (r *Reconciler) register(ctx context.Context, s *scope, chosen choice, c *v1alpha1.OrderChallenge) error {
+	status := &s.order.Status
+	solver, err := chosen.solver(c.Method, requestedName(c.Domain, status.Issuance.Names), r.fitting(ctx, s, c))
+	switch {
+	case err != nil:
+		solver = &manualSolver
+	case solver.Reseller != nil:
+		status.Issuance.Provisioned = true
+		return nil
+	}
+	if err := r.findTarget(ctx, s, solver, c); err != nil {
+		return err
+	}
+	hash, err := solverHash(*solver, s.supplier.SecretNamespace)
+	if err != nil {
+		return err
+	}
+	addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: *solver})
+	c.Solver = addRecord(status, v1alpha1.PublishedRecord{Name: publishName(c), Type: c.Method, Value: c.RecordValue, Domain: c.Domain, Solver: hash})
+	return nil
 }
 
 // isPresented reports whether the record of a challenge is published already; its challenge
