@@ -16,6 +16,18 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/rfc2136"
 )
 
+// withRecords is an order that is to publish a value at each of many names.
+func withRecords(count int, value string) *scope {
+	order := &v1alpha1.ResellerOrder{}
+	order.Status.Solvers = []v1alpha1.SolverSnapshot{{Hash: "hash"}}
+	for i := range count {
+		order.Status.Records = append(order.Status.Records, v1alpha1.PublishedRecord{
+			Name: fmt.Sprintf("n%d.example.com.", i), Type: v1alpha1.DCVMethodTXT, Value: fmt.Sprintf("%s %d", value, i), Solver: "hash",
+		})
+	}
+	return &scope{order: order}
+}
+
 // TestManyRecordsInOneZone publishes 200 names of one zone on a real BIND, two orders at the
 // same time that share every name but no value, as a Certificate and its copy in another
 // namespace do. No value is lost, each order removes only its own, and SPF stays.
@@ -28,17 +40,7 @@ func TestManyRecordsInOneZone(t *testing.T) {
 	})
 	require.NoError(t, err)
 	r := &Reconciler{Hooks: func(context.Context, v1alpha1.Solver, string) (dcv.Hook, error) { return hook, nil }}
-	orders := make([]*scope, 2)
-	for n := range orders {
-		order := &v1alpha1.ResellerOrder{}
-		order.Status.Solvers = []v1alpha1.SolverSnapshot{{Hash: "hash"}}
-		for i := range count {
-			order.Status.Records = append(order.Status.Records, v1alpha1.PublishedRecord{
-				Name: fmt.Sprintf("n%d.example.com.", i), Type: v1alpha1.DCVMethodTXT, Value: fmt.Sprintf("value %d %d", n, i), Solver: "hash",
-			})
-		}
-		orders[n] = &scope{order: order}
-	}
+	orders := []*scope{withRecords(count, "one"), withRecords(count, "two")}
 	done := make(chan []error)
 	all := func(s *scope, call hookFunc) {
 		open := map[string]bool{}

@@ -13,26 +13,28 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
+// Solvers of which the first is of a kind whose hook publishes TXT only, and the others leave it to
+// the reseller, which can do no more.
+var (
+	webhook   = v1alpha1.Solver{Manual: &v1alpha1.SolverManual{}, Selector: &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}}
+	itself    = v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}}
+	itselfCom = v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}, Selector: &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}}
+)
+
+func someAbilities(solver *v1alpha1.Solver) dcv.Capabilities {
+	if solver.Selector == webhook.Selector || solver.Reseller != nil {
+		return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT}}
+	}
+	return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT, dcv.CNAME}, File: solver.Manual != nil}
+}
+
 func TestChooseMethod(t *testing.T) {
 	t.Parallel()
 	const cname, txt, file, email = v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodFile, v1alpha1.DCVMethodEmail
 	dns := v1alpha1.Solver{RFC2136: &v1alpha1.SolverRFC2136{Nameserver: "192.0.2.1"}}
-	only := dns
+	only, labelled := dns, dns
 	only.Selector = &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}
-	labelled := dns
 	labelled.Selector = &v1alpha1.SolverSelector{MatchLabels: map[string]string{"team": "shop"}}
-	// A kind that publishes TXT only, as its hook says.
-	webhook := v1alpha1.Solver{Manual: &v1alpha1.SolverManual{}, Selector: &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}}
-	itself := v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}}
-	itselfCom := itself
-	itselfCom.Selector = &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}
-	abilities := func(solver *v1alpha1.Solver) dcv.Capabilities {
-		switch {
-		case solver.Selector == webhook.Selector, solver.Reseller != nil:
-			return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT}}
-		}
-		return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT, dcv.CNAME}, File: solver.Manual != nil}
-	}
 	all := []providers.Method{providers.MethodCNAME, providers.MethodTXT, providers.MethodFile, providers.MethodEmail}
 	cases := map[string]struct {
 		preference []v1alpha1.DCVMethod
@@ -75,7 +77,7 @@ func TestChooseMethod(t *testing.T) {
 			}
 			chosen := choice{
 				now: tc.now, profile: providers.Profile{Methods: tc.offers}, solvers: tc.solvers, labels: tc.labels, names: tc.names,
-				unsuited: map[v1alpha1.DCVMethod]string{}, capabilities: abilities,
+				unsuited: map[v1alpha1.DCVMethod]string{}, capabilities: someAbilities,
 			}
 			if tc.unsuited != "" {
 				chosen.unsuited[tc.unsuited] = "tried"
