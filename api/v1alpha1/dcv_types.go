@@ -7,7 +7,8 @@ import (
 // DCV is how control of the names is proven.
 type DCV struct {
 	// Methods in order of preference. The first that the product offers and for which
-	// a solver can publish is used. Email is used only if it is listed.
+	// a solver can publish the data of every name is used. Email is used only if it is
+	// listed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={CNAME,TXT,File}
@@ -15,9 +16,10 @@ type DCV struct {
 	// +kubebuilder:validation:MaxItems=4
 	Methods []DCVMethod `json:"methods,omitempty"`
 
-	// Solvers publish validation data. They are selected per name as in cert-manager:
-	// the most matching labels, then an exact name, then the longest zone. Without
-	// any, a person publishes the records (manual).
+	// Solvers publish validation data. Of those that can publish what is needed, one is
+	// selected per name as in cert-manager: an exact name wins, then the longest zone,
+	// then the most labels, then the first in the list. Without any, a person publishes
+	// the records (manual).
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -28,14 +30,30 @@ type DCV struct {
 	// +kubebuilder:default={}
 	Propagation Propagation `json:"propagation,omitzero"`
 
-	// CAAPolicy says what happens if a CAA record forbids the product's CA: Enforce
-	// holds the order before anything is paid, Warn only says so, Ignore doesn't look.
+	// CAAPolicy says what happens if a CAA record forbids the product's CA, or if the
+	// answers for a name don't pass DNSSEC, without which no CA may issue: Enforce holds
+	// the order before anything is paid, and waits where CAA records can't be looked up,
+	// Warn only says so, Ignore doesn't look.
 	// +optional
 	// +kubebuilder:default=Enforce
 	CAAPolicy CAAPolicy `json:"caaPolicy,omitempty"`
+
+	// ApproverMailbox is the part before the @ of the address that gets the message for
+	// the method Email. The CA/Browser Forum allows these five. Where the reseller lists
+	// the addresses that it accepts, only one of those is used.
+	// +optional
+	// +kubebuilder:default=admin
+	ApproverMailbox ApproverMailbox `json:"approverMailbox,omitempty"`
 }
 
-// CAAPolicy says what a forbidding CAA record does.
+// ApproverMailbox is a mailbox that may approve (Baseline Requirements 3.2.2.4.4).
+// +kubebuilder:validation:Enum=admin;administrator;webmaster;hostmaster;postmaster
+type ApproverMailbox string
+
+// ApproverAdmin is the mailbox that is asked where none is chosen.
+const ApproverAdmin ApproverMailbox = "admin"
+
+// CAAPolicy says what a forbidding CAA record, or broken DNSSEC, does.
 // +kubebuilder:validation:Enum=Enforce;Warn;Ignore
 type CAAPolicy string
 
@@ -69,14 +87,15 @@ const (
 
 // Propagation is how records are observed.
 type Propagation struct {
-	// Check says whom to ask: all authoritative servers, recursive servers only, or
-	// nobody.
+	// Check says whom to ask: all authoritative servers and then the recursive ones,
+	// recursive servers only, or nobody.
 	// +optional
 	// +kubebuilder:default=Authoritative
 	Check PropagationCheck `json:"check,omitempty"`
 
 	// Nameservers are the recursive servers to ask, as "IP:port" or the https URL of a
-	// DNS-over-HTTPS server; those of the controller's flag if empty.
+	// DNS-over-HTTPS server, also for CAA and DNSSEC; those of the controller's flag if
+	// empty.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
@@ -102,11 +121,18 @@ type Propagation struct {
 
 // Solver publishes validation data for the names that its selector matches: exactly
 // one way is set.
-// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.cloudflare), has(self.externalDNS), has(self.certManagerWebhook), has(self.http), has(self.httpFile), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, cloudflare, externalDNS, certManagerWebhook, http, httpFile, manual must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.rfc2136), has(self.cloudflare), has(self.externalDNS), has(self.certManagerWebhook), has(self.http), has(self.httpFile), has(self.reseller), has(self.manual)].filter(x, x).size() == 1",message="exactly one of rfc2136, cloudflare, externalDNS, certManagerWebhook, http, httpFile, reseller, manual must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.reseller) || !has(self.cnameStrategy) || self.cnameStrategy == 'None'",message="cnameStrategy is not for reseller, which publishes where it wants"
 type Solver struct {
 	// Selector limits the names; a solver without one is used where no other matches.
 	// +optional
 	Selector *SolverSelector `json:"selector,omitempty"`
+
+	// CNAMEStrategy says where TXT records go: None to the name that the reseller tells,
+	// Follow to the name to which a CNAME there leads, for example in a zone that is for
+	// validation only. CNAME records always go to the name itself.
+	// +optional
+	CNAMEStrategy CNAMEStrategy `json:"cnameStrategy,omitempty"`
 
 	// RFC2136 sends dynamic updates to a name server.
 	// +optional
@@ -132,6 +158,11 @@ type Solver struct {
 	// +optional
 	HTTPFile *SolverHTTPFile `json:"httpFile,omitempty"`
 
+	// Reseller has the reseller publish the records itself, where its API can: AutoDNS
+	// in zones that InterNetX manages. It is for all names of a certificate or for none.
+	// +optional
+	Reseller *SolverReseller `json:"reseller,omitempty"`
+
 	// Manual asks a person to publish the data and goes on when it appears.
 	// +optional
 	Manual *SolverManual `json:"manual,omitempty"`
@@ -156,6 +187,19 @@ type SolverSelector struct {
 	// +kubebuilder:validation:items:MaxLength=255
 	DNSZones []string `json:"dnsZones,omitempty"`
 }
+
+// CNAMEStrategy says what a CNAME at the name of a TXT record means.
+// +kubebuilder:validation:Enum=None;Follow
+type CNAMEStrategy string
+
+// The CNAME strategies; none stated is None.
+const (
+	CNAMENone   CNAMEStrategy = "None"
+	CNAMEFollow CNAMEStrategy = "Follow"
+)
+
+// SolverReseller has no settings.
+type SolverReseller struct{}
 
 // SolverManual has no settings.
 type SolverManual struct{}

@@ -64,6 +64,18 @@ type Issuance struct {
 	// Method of validation.
 	// +optional
 	Method DCVMethod `json:"method,omitempty"`
+	// Unsuited are methods that turned out not to work for these names.
+	// +optional
+	// +listType=map
+	// +listMapKey=method
+	// +kubebuilder:validation:MaxItems=4
+	Unsuited []UnsuitedMethod `json:"unsuited,omitempty"`
+	// UnsuitedFor is the generation of the issuer for which Unsuited holds.
+	// +optional
+	UnsuitedFor int64 `json:"unsuitedFor,omitempty"`
+	// Provisioned is true if the reseller publishes the records itself.
+	// +optional
+	Provisioned bool `json:"provisioned,omitempty"`
 	// Price that the reseller told before paying.
 	// +optional
 	Price *Money `json:"price,omitempty"`
@@ -83,6 +95,10 @@ type Issuance struct {
 	// PropagatedAt is when all records were seen on all servers.
 	// +optional
 	PropagatedAt *metav1.Time `json:"propagatedAt,omitempty"`
+	// NegativeTTL is how long resolvers remember that a record is absent. The CA is not
+	// asked to look again before.
+	// +optional
+	NegativeTTL *metav1.Duration `json:"negativeTTL,omitempty"`
 	// ValidationAskedAt is when the reseller was last asked to validate.
 	// +optional
 	ValidationAskedAt *metav1.Time `json:"validationAskedAt,omitempty"`
@@ -98,6 +114,17 @@ type Issuance struct {
 	// Attempts since the state began.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty"`
+}
+
+// UnsuitedMethod is a validation method and why it can't be used.
+type UnsuitedMethod struct {
+	// Method that can't be used.
+	// +required
+	Method DCVMethod `json:"method"`
+	// Message says why.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
 }
 
 // Waiting is a reason and what to do about it.
@@ -132,6 +159,14 @@ type OrderChallenge struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	RecordValue string `json:"recordValue,omitempty"`
+	// PublishName is where the record is published instead: the name to which a CNAME at
+	// RecordName leads, if the solver follows it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	PublishName string `json:"publishName,omitempty"`
+	// TargetUnknown is true while it can't be found out where that CNAME leads.
+	// +optional
+	TargetUnknown bool `json:"targetUnknown,omitempty"`
 	// URLs at which a file is looked for.
 	// +optional
 	// +listType=atomic
@@ -142,6 +177,10 @@ type OrderChallenge struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Body string `json:"body,omitempty"`
+	// Email is the mailbox that is asked to approve.
+	// +optional
+	// +kubebuilder:validation:MaxLength=254
+	Email string `json:"email,omitempty"`
 	// Emails are the mailboxes that may approve.
 	// +optional
 	// +listType=atomic

@@ -194,7 +194,9 @@ type AutoDNS struct {
 	Software string `json:"software,omitempty"`
 
 	// Provisioning says who writes the DNS records of validation. InterNetX can do it in
-	// zones that are managed there, once SSL Manager is connected to AutoDNS.
+	// zones that are managed there, once SSL Manager is connected to AutoDNS. InterNetX is
+	// short for one solver `reseller` for all names; to choose by name leave it at Solvers
+	// and list such a solver in spec.dcv.solvers.
 	// +optional
 	// +kubebuilder:default=Solvers
 	Provisioning AutoDNSProvisioning `json:"provisioning,omitempty"`

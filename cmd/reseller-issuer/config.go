@@ -133,7 +133,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.StringVar(&c.fileService, "http-file-service", c.fileService, "NAME:PORT of the Service in front of that address, in the controller's namespace: where HTTPRoutes and Ingresses for validation files lead to")
 	f.Uint16Var(&c.filePort, "http-file-port", c.filePort, "for development: port at which the controller looks whether its validation files can be seen")
 
-	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
+	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, CAA and DNSSEC, of which one at least should validate, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
 	f.StringSliceVar(&c.authoritativeServers, "dns-authoritative-servers", c.authoritativeServers, "name servers to ask for validation records in place of those in the DNS, as host or host:port; for zones whose public servers can't be reached from here")
 	f.Uint16Var(&c.authoritativePort, "dns-authoritative-port", c.authoritativePort, "for development: port of the name servers found in the DNS")
 

@@ -35,14 +35,23 @@ func newDNS(c config) (dns, error) {
 	return d, nil
 }
 
-// observer looks for validation records, as an issuer wants it.
+// recursorsOf are the recursive servers that an issuer wants to be asked.
+func (d dns) recursorsOf(settings v1alpha1.Propagation) ([]string, error) {
+	if len(settings.Nameservers) == 0 {
+		return d.recursors, nil
+	}
+	return resolver.ParseServers(settings.Nameservers)
+}
+
+// observer looks for validation records, as an issuer wants it: at the authoritative
+// servers, and once these agree at the recursive ones.
 func (d dns) observer(settings v1alpha1.Propagation) (order.Observer, error) {
-	recursors := settings.Nameservers
-	if len(recursors) == 0 {
-		recursors = d.recursors
+	recursors, err := d.recursorsOf(settings)
+	if err != nil {
+		return nil, err
 	}
 	return propagation.New(propagation.Config{
-		Mode: propagation.Mode(settings.Check), Recursors: recursors,
+		Mode: propagation.Mode(settings.Check), Recursors: recursors, Confirm: recursors,
 		AuthoritativeServers: d.authoritative, AuthoritativePort: d.authoritativePort,
 	})
 }
@@ -57,6 +66,11 @@ func (d dns) Zone(ctx context.Context, fqdn string) (string, error) {
 	return zone.Name, nil
 }
 
-func (d dns) caa() *caa.Checker {
-	return caa.New(&resolver.Resolver{Client: &resolver.Client{}, Servers: d.recursors})
+// caa looks up CAA records at the same recursive servers.
+func (d dns) caa(settings v1alpha1.Propagation) (order.CAAChecker, error) {
+	recursors, err := d.recursorsOf(settings)
+	if err != nil {
+		return nil, err
+	}
+	return caa.New(&resolver.Resolver{Client: &resolver.Client{}, Servers: recursors}), nil
 }

@@ -40,7 +40,10 @@ type solvers struct {
 	cluster clusterHooks
 }
 
-var errNoSolver = errors.New("no solver is set")
+var (
+	errNoSolver   = errors.New("no solver is set")
+	errByReseller = errors.New("reseller: the reseller publishes, there is no hook")
+)
 
 // hook makes the hook of a solver, whose Secrets are in the namespace. Errors that only a
 // change of issuer or Secret can mend are order.ErrConfiguration.
@@ -54,6 +57,8 @@ func (s solvers) hook(ctx context.Context, solver v1alpha1.Solver, secretNamespa
 		return s.program(ctx, solver.HTTP, secretNamespace)
 	case solver.Manual != nil:
 		return manual.Hook{}, nil
+	case solver.Reseller != nil:
+		return nil, fmt.Errorf("%w: %w", order.ErrConfiguration, errByReseller)
 	}
 	if hook, ok, err := s.cluster.hook(solver, secretNamespace); ok {
 		return hook, err
@@ -64,6 +69,9 @@ func (s solvers) hook(ctx context.Context, solver v1alpha1.Solver, secretNamespa
 // check reports why a solver can't work. Who doesn't answer now may work later: only a
 // refusal is held against the issuer.
 func (s solvers) check(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) error {
+	if solver.Reseller != nil {
+		return nil
+	}
 	hook, err := s.hook(ctx, solver, secretNamespace)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func TestEverySolverHasAHook(t *testing.T) {
 	union := reflect.TypeFor[v1alpha1.Solver]()
 	for i := range union.NumField() {
 		field := union.Field(i)
-		if field.Name == "Selector" {
+		if field.Name == "Selector" || field.Type.Kind() != reflect.Pointer {
 			continue
 		}
 		var solver v1alpha1.Solver
@@ -51,6 +51,14 @@ func TestEverySolverHasAHook(t *testing.T) {
 		_, err := outward(t, "value").hook(t.Context(), solver, "team")
 		assert.NotErrorIs(t, err, errNoSolver, field.Name)
 	}
+}
+
+func TestResellerPublishesWithoutAHook(t *testing.T) {
+	t.Parallel()
+	solver := v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}}
+	require.NoError(t, outward(t, "value").check(t.Context(), solver, "team"))
+	_, err := outward(t, "value").hook(t.Context(), solver, "team")
+	require.ErrorIs(t, err, order.ErrConfiguration)
 }
 
 func TestOutwardHooks(t *testing.T) {

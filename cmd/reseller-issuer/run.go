@@ -169,7 +169,7 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	}
 	questions := &query.Reconciler{
 		Client: mgr.GetClient(), Suppliers: suppliers, Ledger: books, Limits: limits,
-		CAA: lookup.caa(), CheckSolver: publish.check, Now: time.Now,
+		CAA: lookup.caa, CheckSolver: publish.check, Now: time.Now,
 	}
 	if err := questions.SetupWithManager(mgr); err != nil {
 		return err
@@ -177,7 +177,7 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	return (&order.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Suppliers: suppliers, Limits: limits, Ledger: books,
-		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa(), Files: lookup.files(c),
+		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa, Files: lookup.files(c),
 		Intermediates: chain.Fetcher{Client: downloads},
 		Recorder:      mgr.GetEventRecorder(name), Now: time.Now,
 		OverdueAfter: c.overdueAfter, MinPoll: c.pollInterval, Concurrency: c.concurrency,

@@ -16,7 +16,10 @@ import (
 // Nameserver is host:port of the name server, for queries and updates.
 func (l *Lab) Nameserver() string { return l.dns.Addr() }
 
-// TSIGKey may change TXT and CNAME records in all zones.
+// ValidatingResolver is host:port of a resolver that validates DNSSEC, as those of CAs do.
+func (l *Lab) ValidatingResolver() string { return l.validating.Addr() }
+
+// TSIGKey may change TXT and CNAME records in all zones but the broken ones.
 func (l *Lab) TSIGKey() dnstest.Key { return l.dns.Key() }
 
 // Publish adds a record as a person with access to the zone would.

@@ -37,6 +37,9 @@ type Options struct {
 	// HostZone is a further zone, in which every name is a host behind a reverse proxy
 	// (nginx) that forwards validation files to the controller. Empty means no proxy.
 	HostZone string
+	// BrokenZones have expired DNSSEC signatures. With any, there is a resolver that
+	// validates, see [Lab.ValidatingResolver].
+	BrokenZones []string
 	// GatewayAPI adds the Gateway API.
 	GatewayAPI bool
 	// DNS01Webhook adds a DNS01 webhook for cert-manager's ACME issuers.
@@ -50,12 +53,13 @@ type Options struct {
 // Lab is running. Its methods may be called concurrently, except those that
 // start and stop the controller.
 type Lab struct {
-	plane   *controlplane.ControlPlane
-	dns     *dnstest.Server
-	sandbox *sandboxProcess
-	proxy   *proxy
-	client  client.WithWatch
-	root    string // of the repository
+	plane      *controlplane.ControlPlane
+	dns        *dnstest.Server
+	validating *dnstest.Server // nil without broken zones
+	sandbox    *sandboxProcess
+	proxy      *proxy
+	client     client.WithWatch
+	root       string // of the repository
 
 	// filePort is where the controller serves validation files.
 	filePort int
@@ -170,8 +174,22 @@ func (l *Lab) startDNS(ctx context.Context, options Options) error {
 	if options.HostZone != "" {
 		zones = append(zones, dnstest.ZoneSpec{Name: options.HostZone, Records: []string{"* A 127.0.0.1"}})
 	}
+	for _, name := range options.BrokenZones {
+		zones = append(zones, dnstest.ZoneSpec{Name: name, DNSSEC: dnstest.Expired})
+	}
 	var err error
-	l.dns, err = dnstest.Start(ctx, dnstest.Options{Zones: zones})
+	if l.dns, err = dnstest.Start(ctx, dnstest.Options{Zones: zones}); err != nil || len(options.BrokenZones) == 0 {
+		return err
+	}
+	var anchors []string
+	for _, name := range options.BrokenZones {
+		anchor, err := l.dns.TrustAnchor(ctx, name)
+		if err != nil {
+			return err
+		}
+		anchors = append(anchors, anchor)
+	}
+	l.validating, err = dnstest.Start(ctx, dnstest.Options{ForwardTo: l.dns.Addr(), TrustAnchors: anchors})
 	return err
 }
 
@@ -183,6 +201,9 @@ func (l *Lab) Stop() error {
 	}
 	if l.sandbox != nil {
 		problems = append(problems, l.sandbox.Stop())
+	}
+	if l.validating != nil {
+		problems = append(problems, l.validating.Stop())
 	}
 	if l.dns != nil {
 		problems = append(problems, l.dns.Stop())

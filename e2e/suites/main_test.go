@@ -26,6 +26,8 @@ import (
 const (
 	// zone has the names of all tests.
 	zone = "example.com"
+	// brokenZone is signed, and its signatures have expired.
+	brokenZone = "broken.example"
 	// parallel tests mostly wait, so more of them run than there are processors.
 	parallel = "12"
 	// balance of the sandbox's account.
@@ -51,7 +53,7 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 		return err
 	}
 	world, err = lab.Start(ctx, lab.Options{
-		Zones: []string{zone}, HostZone: hostZone, GatewayAPI: true, DNS01Webhook: true,
+		Zones: []string{zone}, BrokenZones: []string{brokenZone}, HostZone: hostZone, GatewayAPI: true, DNS01Webhook: true,
 		SandboxArgs: []string{"--balance=" + balance}, Log: os.Stderr,
 	})
 	if err != nil {

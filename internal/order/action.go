@@ -104,6 +104,7 @@ const (
 	ReasonAwaitingApproval    Reason = "AwaitingApproval"
 	ReasonAwaitingCertificate Reason = "AwaitingCertificate"
 	ReasonRecovering          Reason = "Recovering"
+	ReasonCAAUnknown          Reason = "CAAUnknown"
 )
 
 // Reasons for which a person has to do something.
@@ -123,6 +124,7 @@ const (
 	ReasonForeignCluster    Reason = "ForeignCluster"
 	ReasonAccountChanged    Reason = "AccountChanged"
 	ReasonCAAForbids        Reason = "CAAForbids"
+	ReasonDNSSECBogus       Reason = "DNSSECBogus"
 	ReasonNoSolver          Reason = "NoSolver"
 	ReasonChainRefused      Reason = "ChainRefused"
 )
@@ -133,7 +135,7 @@ var holding = map[Reason]bool{
 	ReasonPriceAboveLimit: true, ReasonPriceUnknown: true, ReasonInsufficientFunds: true,
 	ReasonPurchaseUncertain: true, ReasonOrderRejected: true, ReasonOrderCancelled: true,
 	ReasonOrderLost: true, ReasonOrderMismatch: true, ReasonForeignCluster: true,
-	ReasonAccountChanged: true, ReasonCAAForbids: true, ReasonNoSolver: true, ReasonChainRefused: true,
+	ReasonAccountChanged: true, ReasonCAAForbids: true, ReasonDNSSECBogus: true, ReasonNoSolver: true, ReasonChainRefused: true,
 }
 
 // Plan is how a certificate for the order's request is got.

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +148,7 @@ func underValidation(s *scope) string {
 // obeyChange moves one name after the other to another method; the command is answered after
 // the last one.
 func (r *Reconciler) obeyChange(ctx context.Context, s *scope, command v1alpha1.OrderCommand) (outcome, error) {
-	if why := cantChange(s, command); why != "" {
+	if why := r.cantChange(ctx, s, command); why != "" {
 		return answered(ctx, s, command, v1alpha1.CommandRefused, why), nil
 	}
 	domain := nextToChange(s.order.Status.Issuance, command)
@@ -164,7 +165,7 @@ func (r *Reconciler) obeyChange(ctx context.Context, s *scope, command v1alpha1.
 	return goOn, err
 }
 
-func cantChange(s *scope, command v1alpha1.OrderCommand) string {
+func (r *Reconciler) cantChange(ctx context.Context, s *scope, command v1alpha1.OrderCommand) string {
 	if why := underValidation(s); why != "" {
 		return why
 	}
@@ -175,7 +176,9 @@ func cantChange(s *scope, command v1alpha1.OrderCommand) string {
 	if command.Domain != "" && !slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool { return c.Domain == command.Domain }) {
 		return command.Domain + " is not in status.issuance.challenges"
 	}
-	if problem := methodProblem(command.Method, s.view.Issuer.Profile, solversOf(s.supplier), s.order.Spec.Request.Labels, issuance.Names); problem != "" {
+	chosen := r.choiceOf(ctx, s)
+	chosen.unsuited = nil // a person may know better
+	if problem := chosen.problem(command.Method); problem != "" {
 		return string(command.Method) + ": " + problem
 	}
 	return ""
@@ -205,7 +208,7 @@ func (r *Reconciler) changeMethod(ctx context.Context, s *scope, domain string, 
 		return &providers.Error{Kind: providers.Invalid, Provider: s.view.Issuer.Account.Reseller, Operation: "change method", Message: s.order.Status.Waiting.Message}
 	}
 	if method == v1alpha1.DCVMethodEmail && email == "" {
-		email = approverOf(issuance, domain)
+		email = approverOf(issuance, s.supplier.Spec.DCV.ApproverMailbox, domain)
 	}
 	var challenges []providers.Challenge
 	err = r.call(ctx, s, func(ctx context.Context) (err error) {
@@ -234,12 +237,12 @@ func (r *Reconciler) changeMethod(ctx context.Context, s *scope, domain string, 
 }
 
 // approverOf is the mailbox that is asked to approve a domain of a challenge.
-func approverOf(issuance *v1alpha1.Issuance, domain string) string {
-	emails := approvers(issuance)
+func approverOf(issuance *v1alpha1.Issuance, mailbox v1alpha1.ApproverMailbox, domain string) string {
+	emails := approvers(issuance, mailbox)
 	if email := emails[requestedName(domain, issuance.Names)]; email != "" {
 		return email
 	}
-	return "admin@" + dcv.WildcardBase(domain)
+	return string(cmp.Or(mailbox, v1alpha1.ApproverAdmin)) + "@" + dcv.WildcardBase(domain)
 }
 
 // resendEmail has the message to the approver sent again, not more often than once an hour.

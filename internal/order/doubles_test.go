@@ -44,10 +44,34 @@ type dnsZone struct {
 	pending              int
 	invisible            bool
 	presents             int
+	// aliases are CNAMEs; aliasErr is why they can't be found.
+	aliases  map[string]string
+	aliasErr []error
+	// apex is the apex of all names.
+	apex string
+	// ttl is the negative TTL of every answer; warning is of every answer, too.
+	ttl     time.Duration
+	warning string
+	looks   int
+	retry   time.Duration
 }
 
 func (z *dnsZone) Capabilities() dcv.Capabilities {
 	return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT, dcv.CNAME}}
+}
+
+func (z *dnsZone) Zone(context.Context, string) (string, error) { return z.apex, nil }
+
+func (z *dnsZone) Target(_ context.Context, name string) (string, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if err := take(&z.aliasErr); err != nil {
+		return "", err
+	}
+	if target, ok := z.aliases[name]; ok {
+		return target, nil
+	}
+	return name, nil
 }
 
 func take(list *[]error) error {
@@ -85,13 +109,25 @@ func (z *dnsZone) CleanUp(_ context.Context, r dcv.Request) error {
 	return nil
 }
 
-func (z *dnsZone) Check(_ context.Context, record dcv.Record) (propagation.Observation, error) {
+func (z *dnsZone) CheckAll(_ context.Context, records []dcv.Record) ([]propagation.Observation, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if z.records[record.String()] && !z.invisible {
-		return propagation.Observation{Propagated: true}, nil
+	z.looks++
+	seen := make([]propagation.Observation, len(records))
+	for i, record := range records {
+		seen[i] = propagation.Observation{Message: record.FQDN + " is not published", RetryAfter: max(10*time.Second, z.retry), NegativeTTL: z.ttl}
+		wanted := record
+		if target, ok := z.aliases[record.FQDN]; ok {
+			wanted.FQDN = target
+		}
+		if z.records[wanted.String()] && !z.invisible {
+			seen[i] = propagation.Observation{Propagated: true, NegativeTTL: z.ttl}
+			if z.warning != "" {
+				seen[i].Warnings = []string{z.warning}
+			}
+		}
 	}
-	return propagation.Observation{Message: record.FQDN + " is not published", RetryAfter: 10 * time.Second}, nil
+	return seen, nil
 }
 
 func (z *dnsZone) published() []string {
@@ -105,9 +141,16 @@ func (z *dnsZone) published() []string {
 	return list
 }
 
-type caaAnswer struct{ result caa.Result }
+// caaAnswer is the same for all names.
+type caaAnswer struct {
+	result caa.Result
+	asked  int
+}
 
-func (c *caaAnswer) Check(context.Context, caa.Question) caa.Result { return c.result }
+func (c *caaAnswer) CheckAll(_ context.Context, questions []caa.Question) []caa.Result {
+	c.asked++
+	return slices.Repeat([]caa.Result{c.result}, len(questions))
+}
 
 // recorder keeps events.
 type recorder struct {

@@ -23,9 +23,10 @@ const (
 	// new routes take seconds, and behind some NAT a cluster never sees its own hosts.
 	filePatience = 2 * time.Minute
 	fileInterval = 5 * time.Second
-	// maxCanaries bounds what one preflight fetches, canaryTimeout how long that takes.
-	maxCanaries   = 20
-	canaryTimeout = 10 * time.Second
+	// maxCanaries bounds what one preflight fetches, fileTimeout how long a round of fetches
+	// takes.
+	maxCanaries = 20
+	fileTimeout = 10 * time.Second
 	// maxURLs is how many addresses the API takes for a challenge.
 	maxURLs = 8
 	// anyHost stands for all hosts in the index of files.
@@ -65,7 +66,7 @@ func fileURLs(s *scope, c providers.Challenge) []string {
 // can't be served are left out: where there is no other, the file is left to a person.
 func recordsOf(c *v1alpha1.OrderChallenge) []v1alpha1.PublishedRecord {
 	if c.Method != v1alpha1.DCVMethodFile {
-		return []v1alpha1.PublishedRecord{{Name: c.RecordName, Type: c.Method, Value: c.RecordValue, Domain: c.Domain}}
+		return []v1alpha1.PublishedRecord{{Name: publishName(c), Type: c.Method, Value: c.RecordValue, Domain: c.Domain}}
 	}
 	var records []v1alpha1.PublishedRecord
 	for _, file := range filesOf(c) {
@@ -138,34 +139,56 @@ func seenMessage(method v1alpha1.DCVMethod) string {
 	return "records are on all authoritative servers"
 }
 
-// look looks once for the record or file of a challenge.
-func (r *Reconciler) look(ctx context.Context, s *scope, observer Observer, c *v1alpha1.OrderChallenge) (propagation.Observation, error) {
-	if c.Method != v1alpha1.DCVMethodFile {
-		return observer.Check(ctx, dcv.Record{Type: dcv.RecordType(c.Method), FQDN: c.RecordName, Value: c.RecordValue})
+// lookForFiles looks once for those challenges that are files; the results of the others are
+// left empty.
+func (r *Reconciler) lookForFiles(ctx context.Context, s *scope, open []*v1alpha1.OrderChallenge) []propagation.Observation {
+	seen := make([]propagation.Observation, len(open))
+	problems := make([]error, len(open))
+	bounded, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
+	group := errgroup.Group{}
+	group.SetLimit(parallelHooks)
+	for i, c := range open {
+		files := filesOf(c)
+		if c.Method != v1alpha1.DCVMethodFile {
+			continue
+		}
+		if s.view.Issuer.Propagation.Check == v1alpha1.PropagationOff || len(files) == 0 {
+			seen[i].Propagated = true
+			continue
+		}
+		group.Go(func() error {
+			problems[i] = r.Files.Fetch(bounded, files[len(files)-1])
+			seen[i].Propagated = problems[i] == nil
+			return nil
+		})
 	}
-	files := filesOf(c)
-	if s.view.Issuer.Propagation.Check == v1alpha1.PropagationOff || len(files) == 0 {
-		return propagation.Observation{Propagated: true}, nil
+	_ = group.Wait() // its functions return no errors
+	for i, err := range problems {
+		if err != nil {
+			seen[i] = notFetched(s, filesOf(open[i]), err)
+		}
 	}
-	file := files[len(files)-1]
-	err := r.Files.Fetch(ctx, file)
-	if err == nil {
-		return propagation.Observation{Propagated: true}, nil
-	}
-	message := "the controller serves " + file.URL() + ", but does not get it from there: " + err.Error()
+	return seen
+}
+
+// notFetched is what follows from a file that the world doesn't get, as far as this
+// controller can see.
+func notFetched(s *scope, files []dcv.File, err error) propagation.Observation {
+	message := "the controller serves " + files[len(files)-1].URL() + ", but does not get it from there: " + err.Error()
 	if s.view.Now.Sub(s.order.Status.Issuance.Since.Time) < filePatience {
-		return propagation.Observation{Message: message, RetryAfter: fileInterval}, nil
+		return propagation.Observation{Message: message, RetryAfter: fileInterval}
 	}
 	s.events = append(s.events, happening{warning: true, reason: "FileNotSeen", message: clip(message + "; asking the CA all the same")})
-	return propagation.Observation{Propagated: true}, nil
+	return propagation.Observation{Propagated: true}
 }
 
 // warnOfUnreachableHosts fetches a canary from each host whose files come here by a route of
 // the administrator. It is a warning only: a cluster may not see its own hosts as the world does.
 func (r *Reconciler) warnOfUnreachableHosts(ctx context.Context, s *scope) {
-	hosts := staticHosts(s)
+	hosts := r.staticHosts(ctx, s)
 	problems := make([]error, len(hosts))
-	ctx, cancel := context.WithTimeout(ctx, canaryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
 	defer cancel()
 	group := errgroup.Group{}
 	group.SetLimit(parallelHooks)
@@ -184,15 +207,16 @@ func (r *Reconciler) warnOfUnreachableHosts(ctx context.Context, s *scope) {
 }
 
 // staticHosts are the hosts for which the administrator has a route to the controller.
-func staticHosts(s *scope) []string {
+func (r *Reconciler) staticHosts(ctx context.Context, s *scope) []string {
 	issuance := s.order.Status.Issuance
 	if issuance.Method != v1alpha1.DCVMethodFile {
 		return nil
 	}
 	var hosts []string
+	chosen := r.choiceOf(ctx, s)
 	for _, name := range issuance.Names {
-		solver, ok := solverFor(issuance.Method, solversOf(s.supplier), s.order.Spec.Request.Labels, name)
-		if !ok || solver.HTTPFile == nil || solver.HTTPFile.GatewayHTTPRoute != nil || solver.HTTPFile.Ingress != nil {
+		solver, err := chosen.solver(issuance.Method, name, publishing(issuance.Method))
+		if err != nil || solver.HTTPFile == nil || solver.HTTPFile.GatewayHTTPRoute != nil || solver.HTTPFile.Ingress != nil {
 			continue
 		}
 		hosts = append(hosts, name)

@@ -22,6 +22,8 @@ func start(s *scope, p Plan) {
 		issuance.StartedAt, issuance.Method, issuance.Prepared = old.StartedAt, old.Method, old.Prepared
 		issuance.Challenges, issuance.PropagatedAt = old.Challenges, old.PropagatedAt
 		issuance.MethodsGivenUp, issuance.EmailResentAt = old.MethodsGivenUp, old.EmailResentAt
+		issuance.Provisioned, issuance.NegativeTTL = old.Provisioned, old.NegativeTTL
+		issuance.Unsuited, issuance.UnsuitedFor = old.Unsuited, old.UnsuitedFor
 	}
 	if p.Operation == v1alpha1.OperationResume {
 		issuance.State = v1alpha1.OrderValidating

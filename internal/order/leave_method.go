@@ -16,7 +16,7 @@ import (
 // where the reseller doesn't take the change, a person has to mend the solver. It reports
 // whether a name was moved.
 func (r *Reconciler) leaveMethod(ctx context.Context, s *scope, cause error) (bool, error) {
-	method, ok := instead(s, cause)
+	method, ok := r.instead(ctx, s, cause)
 	if !ok {
 		return false, nil
 	}
@@ -49,7 +49,7 @@ func (r *Reconciler) leaveMethod(ctx context.Context, s *scope, cause error) (bo
 }
 
 // instead is the method to go on with where that of a placed order can't work.
-func instead(s *scope, cause error) (v1alpha1.DCVMethod, bool) {
+func (r *Reconciler) instead(ctx context.Context, s *scope, cause error) (v1alpha1.DCVMethod, bool) {
 	issuance := s.order.Status.Issuance
 	terminal := errors.Is(cause, dcv.ErrConflict) || errors.Is(cause, dcv.ErrDenied) || errors.Is(cause, dcv.ErrUnsupported)
 	if !terminal || issuance.State != v1alpha1.OrderValidating || slices.Contains(issuance.MethodsGivenUp, issuance.Method) {
@@ -58,11 +58,12 @@ func instead(s *scope, cause error) (v1alpha1.DCVMethod, bool) {
 	if _, ok := s.supplier.Provider.(providers.MethodChanger); !ok {
 		return "", false
 	}
+	chosen := r.choiceOf(ctx, s)
 	for _, method := range s.supplier.Spec.DCV.Methods {
 		if method == issuance.Method || slices.Contains(issuance.MethodsGivenUp, method) {
 			continue
 		}
-		if methodProblem(method, s.view.Issuer.Profile, solversOf(s.supplier), s.order.Spec.Request.Labels, issuance.Names) == "" {
+		if chosen.problem(method) == "" {
 			return method, true
 		}
 	}

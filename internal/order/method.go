@@ -1,106 +1,206 @@
 package order
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
+	"time"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
-// manualSolver is what an issuer without solvers has.
-var manualSolver = v1alpha1.Solver{Manual: &v1alpha1.SolverManual{}}
-
-// solversOf returns the issuer's solvers, or the manual one.
-func solversOf(s *Supplier) []v1alpha1.Solver {
-	if len(s.Spec.DCV.Solvers) == 0 {
-		return []v1alpha1.Solver{manualSolver}
-	}
-	return s.Spec.DCV.Solvers
+// choice is what the choice of a validation method, and of a solver for each name, rests on.
+type choice struct {
+	now     time.Time
+	profile providers.Profile
+	solvers []v1alpha1.Solver
+	labels  map[string]string
+	names   []string
+	// unsuited are methods that turned out not to work, and why.
+	unsuited map[v1alpha1.DCVMethod]string
+	// everywhere is true if the reseller publishes for all names without any solver.
+	everywhere bool
+	// capabilities are those of the hook of a solver.
+	capabilities func(*v1alpha1.Solver) dcv.Capabilities
 }
 
-// chooseMethod takes the first method of the issuer's preference that the product offers
-// and for which every name has a solver. The text says why the others don't do.
-func chooseMethod(preference []v1alpha1.DCVMethod, profile providers.Profile, solvers []v1alpha1.Solver, labels map[string]string, names []string) (v1alpha1.DCVMethod, string) {
+// choiceOf is the choice for the issuance under way.
+func (r *Reconciler) choiceOf(ctx context.Context, s *scope) choice {
+	issuance := s.order.Status.Issuance
+	c := choiceFor(s.supplier, s.order.Spec.Request.Labels, issuance.Names, s.view.Now)
+	for _, u := range issuance.Unsuited {
+		c.unsuited[u.Method] = u.Message
+	}
+	known := map[*v1alpha1.Solver]dcv.Capabilities{}
+	c.capabilities = func(solver *v1alpha1.Solver) dcv.Capabilities {
+		if _, ok := known[solver]; !ok {
+			known[solver] = r.capabilities(ctx, s, solver)
+		}
+		return known[solver]
+	}
+	return c
+}
+
+// choiceFor is the choice by what the kinds of solvers can do, without asking any hook.
+func choiceFor(s *Supplier, labels map[string]string, names []string, now time.Time) choice {
+	autodns := s.Spec.Reseller.AutoDNS
+	return choice{
+		now: now, profile: s.Provider.Profile(), solvers: solversOf(s), labels: labels, names: names,
+		unsuited:     map[v1alpha1.DCVMethod]string{},
+		everywhere:   autodns != nil && autodns.Provisioning == v1alpha1.ProvisioningInterNetX,
+		capabilities: func(solver *v1alpha1.Solver) dcv.Capabilities { return kindCapabilities(s, solver) },
+	}
+}
+
+// capabilities are what a solver can publish. A solver whose hook can't be made, because of
+// a wrong setting or a Secret that is missing, is taken for able to do what its kind can: that is
+// mended by a person, and no reason to choose another method.
+func (r *Reconciler) capabilities(ctx context.Context, s *scope, solver *v1alpha1.Solver) dcv.Capabilities {
+	able := kindCapabilities(s.supplier, solver)
+	if solver.Reseller != nil {
+		return able
+	}
+	hook, err := r.Hooks(ctx, *solver, s.supplier.SecretNamespace)
+	if err != nil {
+		return able
+	}
+	can := hook.Capabilities()
+	// A person can serve files; the hook knows of records only.
+	can.File = can.File || able.File
+	return can
+}
+
+// method takes the first method of the issuer's preference that the product offers and for
+// which every name has a solver that can publish it. The text says for each of the others
+// why it doesn't do.
+func (c choice) method(preference []v1alpha1.DCVMethod) (v1alpha1.DCVMethod, string) {
 	var why []string
 	for _, method := range preference {
-		problem := methodProblem(method, profile, solvers, labels, names)
+		problem := c.problem(method)
 		if problem == "" {
-			return method, ""
+			return method, strings.Join(why, "; ")
 		}
 		why = append(why, fmt.Sprintf("%s: %s", method, problem))
 	}
 	return "", strings.Join(why, "; ")
 }
 
-func methodProblem(method v1alpha1.DCVMethod, profile providers.Profile, solvers []v1alpha1.Solver, labels map[string]string, names []string) string {
-	if !slices.Contains(profile.Methods, providers.Method(method)) {
+// problem says why a method can't be used, nothing if it can.
+func (c choice) problem(method v1alpha1.DCVMethod) string {
+	if !slices.Contains(c.profile.Methods, providers.Method(method)) {
 		return "the product doesn't offer it"
 	}
-	if method == v1alpha1.DCVMethodFile {
-		if i := slices.IndexFunc(names, dcv.IsWildcard); i >= 0 {
-			return names[i] + " is a wildcard, for which CAs accept no file"
-		}
+	if why, ok := c.unsuited[method]; ok {
+		return why
 	}
-	if method == v1alpha1.DCVMethodEmail {
+	switch method {
+	case v1alpha1.DCVMethodEmail:
+		if !c.now.Before(emailEnds) {
+			return "CAs must not use it since " + day(emailEnds)
+		}
 		return ""
-	}
-	for _, name := range names {
-		if _, ok := solverFor(method, solvers, labels, name); !ok {
-			return "no solver in spec.dcv.solvers can publish it for " + name
+	case v1alpha1.DCVMethodFile:
+		if i := slices.IndexFunc(c.names, dcv.IsWildcard); i >= 0 {
+			return c.names[i] + " is a wildcard, for which CAs accept no file"
 		}
+	case v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT:
+		if c.everywhere {
+			return ""
+		}
+	}
+	for _, name := range c.names {
+		if _, err := c.solver(method, name, publishing(method)); err != nil {
+			return err.Error()
+		}
+	}
+	if _, one, other := c.provisions(method); other != "" {
+		return fmt.Sprintf("the reseller publishes for all names of a certificate or for none, but solver reseller is for %s and not for %s", one, other)
 	}
 	return ""
 }
 
-// solverFor selects the solver of a name among those that can publish the method.
-func solverFor(method v1alpha1.DCVMethod, solvers []v1alpha1.Solver, labels map[string]string, name string) (v1alpha1.Solver, bool) {
-	candidates := make([]dcv.Solver, len(solvers))
-	for i := range solvers {
-		candidates[i].Skip = !publishes(&solvers[i], method)
-		if selector := solvers[i].Selector; selector != nil {
+// provisions reports whether the reseller publishes the records of a method for all names.
+// If only for some, the second result is one for which it does, and the third one for which it
+// doesn't.
+func (c choice) provisions(method v1alpha1.DCVMethod) (all bool, one, other string) {
+	if method != v1alpha1.DCVMethodCNAME && method != v1alpha1.DCVMethodTXT {
+		return false, "", ""
+	}
+	for _, name := range c.names {
+		if solver, err := c.solver(method, name, publishing(method)); err == nil && solver.Reseller != nil {
+			one = name
+		} else {
+			other = name
+		}
+	}
+	switch {
+	case one == "":
+		return false, "", ""
+	case other == "":
+		return true, "", ""
+	}
+	return false, one, other
+}
+
+// fits says why a solver with these capabilities isn't good enough, nothing if it is.
+type fits func(*v1alpha1.Solver, dcv.Capabilities) error
+
+// publishing tells whether a solver can publish the data of a method, whatever they are.
+func publishing(method v1alpha1.DCVMethod) fits {
+	return func(_ *v1alpha1.Solver, can dcv.Capabilities) error {
+		switch {
+		case method == v1alpha1.DCVMethodFile && !can.File:
+			return errors.New("it serves no files")
+		case method == v1alpha1.DCVMethodFile, slices.Contains(can.Types, dcv.RecordType(method)):
+			return nil
+		case len(can.Types) == 0:
+			return errors.New("it publishes no records here")
+		}
+		return fmt.Errorf("it publishes %v only", can.Types)
+	}
+}
+
+// solver selects the solver of a name among those that fit. The error says why those that
+// match the name don't.
+func (c choice) solver(method v1alpha1.DCVMethod, name string, problem fits) (*v1alpha1.Solver, error) {
+	candidates := make([]dcv.Solver, len(c.solvers))
+	for i := range c.solvers {
+		if selector := c.solvers[i].Selector; selector != nil {
 			candidates[i].Selector = dcv.Selector{MatchLabels: selector.MatchLabels, DNSNames: selector.DNSNames, DNSZones: selector.DNSZones}
 		}
 	}
-	index, ok := dcv.Select(candidates, labels, name)
-	if !ok {
-		return v1alpha1.Solver{}, false
+	var why []string
+	for {
+		index, ok := dcv.Select(candidates, c.labels, name)
+		if !ok {
+			break
+		}
+		solver := &c.solvers[index]
+		err := problem(solver, c.capabilities(solver))
+		if err == nil {
+			return solver, nil
+		}
+		why = append(why, fmt.Sprintf("%s (spec.dcv.solvers[%d]): %v", kindOf(solver), index, err))
+		candidates[index].Skip = true
 	}
-	return solvers[index], true
+	if len(why) == 0 {
+		return nil, fmt.Errorf("no solver in spec.dcv.solvers is for %s", name)
+	}
+	return nil, fmt.Errorf("no solver in spec.dcv.solvers can publish %s for %s: %s", method, name, strings.Join(why, ", "))
 }
 
-// solverKind is one member of the union of solvers.
-type solverKind struct {
-	is      func(*v1alpha1.Solver) bool
-	methods []v1alpha1.DCVMethod
-}
-
-// records are the methods of solvers that publish DNS records.
-var records = []v1alpha1.DCVMethod{v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT}
-
-// solverKinds has a line for each member of the union, and what it can publish.
-var solverKinds = []solverKind{
-	{func(s *v1alpha1.Solver) bool { return s.RFC2136 != nil }, records},
-	{func(s *v1alpha1.Solver) bool { return s.Cloudflare != nil }, records},
-	{func(s *v1alpha1.Solver) bool { return s.HTTP != nil }, records},
-	{func(s *v1alpha1.Solver) bool { return s.ExternalDNS != nil }, records},
-	{func(s *v1alpha1.Solver) bool { return s.CertManagerWebhook != nil }, []v1alpha1.DCVMethod{v1alpha1.DCVMethodTXT}},
-	{func(s *v1alpha1.Solver) bool { return s.HTTPFile != nil }, []v1alpha1.DCVMethod{v1alpha1.DCVMethodFile}},
-	{func(s *v1alpha1.Solver) bool { return s.Manual != nil }, append(records, v1alpha1.DCVMethodFile)},
-}
-
-// publishes reports whether a kind of solver can publish data for a method.
-func publishes(solver *v1alpha1.Solver, method v1alpha1.DCVMethod) bool {
-	return slices.ContainsFunc(solverKinds, func(kind solverKind) bool {
-		return kind.is(solver) && slices.Contains(kind.methods, method)
-	})
+// unsuit notes that a method can't be used for this issuance, and has another one chosen.
+func unsuit(s *scope, message string) outcome {
+	issuance := s.order.Status.Issuance
+	issuance.UnsuitedFor = s.view.Issuer.Generation
+	issuance.Unsuited = append(issuance.Unsuited, v1alpha1.UnsuitedMethod{Method: issuance.Method, Message: clip(message)})
+	issuance.Method, issuance.Prepared, issuance.Challenges, issuance.PropagatedAt = "", nil, nil, nil
+	moveTo(s, v1alpha1.OrderPreflight)
+	return goOn
 }
 
 // requestedName is the name of the certificate to which a challenge's domain belongs:
@@ -112,48 +212,16 @@ func requestedName(domain string, names []string) string {
 	return domain
 }
 
-// solverHash identifies settings.
-func solverHash(solver v1alpha1.Solver, secretNamespace string) (string, error) {
-	text, err := json.Marshal(solver)
-	if err != nil {
-		return "", fmt.Errorf("order: solver: %w", err)
-	}
-	sum := sha256.Sum256(append(text, secretNamespace...))
-	return hex.EncodeToString(sum[:8]), nil
-}
-
-// approvers are the mailboxes asked to approve, by name: the admin's among those that the
-// reseller accepts, where it tells them before paying; else that of the registrable domain, which
-// is one of the five that CAs accept.
-func approvers(issuance *v1alpha1.Issuance) map[string]string {
-	emails := make(map[string]string, len(issuance.Names))
-	for _, name := range issuance.Names {
-		domain := dcv.WildcardBase(name)
-		if registrable, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
-			domain = registrable
-		}
-		emails[name] = "admin@" + domain
-	}
-	for _, c := range issuance.Challenges {
-		name := requestedName(c.Domain, issuance.Names)
-		if len(c.Emails) > 0 && !slices.Contains(c.Emails, emails[name]) {
-			admin := slices.IndexFunc(c.Emails, func(box string) bool { return strings.HasPrefix(box, "admin@") })
-			emails[name] = c.Emails[max(admin, 0)]
-		}
-	}
-	return emails
-}
-
 // providerRequest is the issuance in the providers' terms.
 func providerRequest(s *scope) providers.Request {
 	issuance := s.order.Status.Issuance
 	request := providers.Request{
 		CSR: issuance.CSR, CommonName: issuance.CommonName, Names: issuance.Names,
 		Method: providers.Method(issuance.Method), TermMonths: int(s.supplier.Spec.Term.Months),
-		Prepared: issuance.Prepared,
+		Prepared: issuance.Prepared, Provision: issuance.Provisioned,
 	}
 	if issuance.Method == v1alpha1.DCVMethodEmail {
-		request.Emails = approvers(issuance)
+		request.Emails = approvers(issuance, s.supplier.Spec.DCV.ApproverMailbox)
 	}
 	return request
 }

@@ -3,21 +3,37 @@ package order
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
+
+// Solvers of which the first publishes TXT only, and the others leave it to the reseller, which
+// can do no more.
+var (
+	webhook   = v1alpha1.Solver{CertManagerWebhook: &v1alpha1.SolverCertManagerWebhook{}, Selector: &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}}
+	itself    = v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}}
+	itselfCom = v1alpha1.Solver{Reseller: &v1alpha1.SolverReseller{}, Selector: &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}}
+)
+
+func someAbilities(solver *v1alpha1.Solver) dcv.Capabilities {
+	if solver.Reseller != nil {
+		return dcv.Capabilities{Types: []dcv.RecordType{dcv.TXT}}
+	}
+	return kindCapabilities(nil, solver)
+}
 
 func TestChooseMethod(t *testing.T) {
 	t.Parallel()
 	const cname, txt, file, email = v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodFile, v1alpha1.DCVMethodEmail
 	dns := v1alpha1.Solver{RFC2136: &v1alpha1.SolverRFC2136{Nameserver: "192.0.2.1"}}
-	only := dns
+	only, labelled := dns, dns
 	only.Selector = &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}
-	labelled := dns
 	labelled.Selector = &v1alpha1.SolverSelector{MatchLabels: map[string]string{"team": "shop"}}
 	all := []providers.Method{providers.MethodCNAME, providers.MethodTXT, providers.MethodFile, providers.MethodEmail}
 	cases := map[string]struct {
@@ -26,6 +42,8 @@ func TestChooseMethod(t *testing.T) {
 		solvers    []v1alpha1.Solver
 		labels     map[string]string
 		names      []string
+		unsuited   v1alpha1.DCVMethod
+		now        time.Time
 		want       v1alpha1.DCVMethod
 		why        []string
 	}{
@@ -42,9 +60,16 @@ func TestChooseMethod(t *testing.T) {
 		"e-mail needs no solver":      {preference: []v1alpha1.DCVMethod{email}, solvers: []v1alpha1.Solver{only}, names: []string{"example.org"}, want: email},
 		"every name needs a solver":   {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{only}, names: []string{"example.com", "example.org"}, why: []string{"example.org"}},
 		"labels that match":           {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{labelled}, labels: map[string]string{"team": "shop"}, want: txt},
-		"labels that don't":           {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{labelled}, why: []string{"no solver"}},
+		"labels that don't":           {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{labelled}, why: []string{"no solver in spec.dcv.solvers is for example.com"}},
 		"all the reasons are told":    {preference: []v1alpha1.DCVMethod{cname, file}, offers: []providers.Method{providers.MethodFile}, solvers: []v1alpha1.Solver{dns}, why: []string{"CNAME: the product", "File: no solver"}},
 		"nothing is preferred at all": {solvers: []v1alpha1.Solver{dns}},
+		"the next solver steps in":    {preference: []v1alpha1.DCVMethod{cname}, solvers: []v1alpha1.Solver{webhook, dns}, want: cname},
+		"TXT only":                    {preference: []v1alpha1.DCVMethod{cname, txt}, solvers: []v1alpha1.Solver{webhook}, want: txt, why: []string{"CNAME: no solver", "certManagerWebhook (spec.dcv.solvers[0]): it publishes [TXT] only"}},
+		"it was tried and failed":     {preference: []v1alpha1.DCVMethod{cname, txt}, solvers: []v1alpha1.Solver{dns}, unsuited: cname, want: txt, why: []string{"CNAME: tried"}},
+		"all by the reseller":         {preference: []v1alpha1.DCVMethod{cname, txt}, solvers: []v1alpha1.Solver{itself}, want: txt, why: []string{"CNAME", "reseller (spec.dcv.solvers[0])"}},
+		"some by the reseller":        {preference: []v1alpha1.DCVMethod{txt}, solvers: []v1alpha1.Solver{itselfCom, dns}, names: []string{"example.com", "example.org"}, why: []string{"for example.com and not for example.org"}},
+		"e-mail after its end":        {preference: []v1alpha1.DCVMethod{email}, solvers: []v1alpha1.Solver{dns}, now: emailEnds, why: []string{"since 2028-03-15"}},
+		"e-mail on its last day":      {preference: []v1alpha1.DCVMethod{email}, solvers: []v1alpha1.Solver{dns}, now: emailEnds.Add(-time.Second), want: email},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +80,14 @@ func TestChooseMethod(t *testing.T) {
 			if tc.names == nil {
 				tc.names = []string{"example.com"}
 			}
-			got, why := chooseMethod(tc.preference, providers.Profile{Methods: tc.offers}, tc.solvers, tc.labels, tc.names)
+			chosen := choice{
+				now: tc.now, profile: providers.Profile{Methods: tc.offers}, solvers: tc.solvers, labels: tc.labels, names: tc.names,
+				unsuited: map[v1alpha1.DCVMethod]string{}, capabilities: someAbilities,
+			}
+			if tc.unsuited != "" {
+				chosen.unsuited[tc.unsuited] = "tried"
+			}
+			got, why := chosen.method(tc.preference)
 			assert.Equal(t, tc.want, got)
 			for _, part := range tc.why {
 				assert.Contains(t, why, part)
@@ -75,7 +107,7 @@ func TestApprovers(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, map[string]string{
 		"*.shop.example.co.uk": "admin@example.co.uk", "example.com": "admin@example.com", "a.b.example.com": "admin@example.com",
-	}, approvers(&v1alpha1.Issuance{Names: []string{"*.shop.example.co.uk", "example.com", "a.b.example.com"}}))
+	}, approvers(&v1alpha1.Issuance{Names: []string{"*.shop.example.co.uk", "example.com", "a.b.example.com"}}, ""))
 }
 
 func TestSolverHash(t *testing.T) {
@@ -156,7 +188,7 @@ func TestEverySolverPublishesSomething(t *testing.T) {
 	union := reflect.TypeFor[v1alpha1.Solver]()
 	for i := range union.NumField() {
 		field := union.Field(i)
-		if field.Name == "Selector" {
+		if field.Name == "Selector" || field.Type.Kind() != reflect.Pointer {
 			continue
 		}
 		var solver v1alpha1.Solver

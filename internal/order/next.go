@@ -238,7 +238,8 @@ func publish(v View) Action {
 			return action
 		}
 	}
-	if slices.ContainsFunc(v.Order.Status.Records, func(r v1alpha1.PublishedRecord) bool { return !r.Presented && wanted(issuance, r) }) {
+	if slices.ContainsFunc(v.Order.Status.Records, func(r v1alpha1.PublishedRecord) bool { return !r.Presented && wanted(issuance, r) }) ||
+		needsTarget(issuance) {
 		return Publish{}
 	}
 	if !needsObservation(issuance) {
@@ -256,16 +257,27 @@ func publish(v View) Action {
 // wanted reports whether a record belongs to a challenge of the issuance.
 func wanted(issuance *v1alpha1.Issuance, record v1alpha1.PublishedRecord) bool {
 	return slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
-		if c.Method == v1alpha1.DCVMethodFile {
-			return record.Type == c.Method && isFileOf(&c, record)
-		}
-		return c.Method == record.Type && c.RecordName == record.Name && c.RecordValue == record.Value
+		return isRecordOf(&c, &record)
 	})
+}
+
+// isRecordOf reports whether a published record or file is that of a challenge.
+func isRecordOf(c *v1alpha1.OrderChallenge, record *v1alpha1.PublishedRecord) bool {
+	if c.Method == v1alpha1.DCVMethodFile {
+		return record.Type == c.Method && isFileOf(c, *record)
+	}
+	return c.Method == record.Type && publishName(c) == record.Name && c.RecordValue == record.Value
+}
+
+// needsTarget reports whether there is a record for which it isn't known yet where it is to be
+// published.
+func needsTarget(issuance *v1alpha1.Issuance) bool {
+	return slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool { return c.TargetUnknown && !c.Validated })
 }
 
 // needsObservation reports whether any challenge is a record or file that we can look for.
 func needsObservation(issuance *v1alpha1.Issuance) bool {
-	return slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
+	return !issuance.Provisioned && slices.ContainsFunc(issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
 		return observable(&c) && !c.Validated
 	})
 }
@@ -358,7 +370,14 @@ func dueForValidation(v View) bool {
 	if !open {
 		return false
 	}
-	return issuance.ValidationAskedAt == nil || !issuance.ValidationAskedAt.Add(validationInterval).After(v.Now)
+	if issuance.ValidationAskedAt == nil {
+		return true
+	}
+	interval := validationInterval
+	if ttl := issuance.NegativeTTL; ttl != nil {
+		interval = max(interval, min(ttl.Duration, maxNegativeTTL))
+	}
+	return !issuance.ValidationAskedAt.Add(interval).After(v.Now)
 }
 
 // removeRecords takes records away, at most every cleanupInterval once that has failed.

@@ -285,6 +285,9 @@ func (r *Reconciler) askValidation(ctx context.Context, s *scope, name string) (
 		return result, err
 	}
 	issuance, now := s.order.Status.Issuance, metav1.NewTime(s.view.Now)
+	if held, ok := r.checkCAA(ctx, s, "the order is paid, and the CA is not asked to validate, because it would refuse: "); !ok {
+		return r.heldBack(ctx, s, name, held)
+	}
 	validator := s.supplier.Provider.(providers.Validator)
 	err = r.call(ctx, s, func(ctx context.Context) error {
 		return validator.Validate(ctx, ledger.IDs(purchase.Spec.OrderIDs), providerChallenges(issuance.Challenges))
@@ -302,6 +305,20 @@ func (r *Reconciler) askValidation(ctx context.Context, s *scope, name string) (
 		s.note("ValidationRequested", "asked the reseller to validate %d name(s)", len(issuance.Challenges))
 	}
 	return wait(s, ReasonAwaitingValidation, "records are published; the CA is validating them", max(r.MinPoll, time.Second)), nil
+}
+
+// heldBack looks at the order all the same: what keeps us from asking the CA may not keep
+// it from issuing.
+func (r *Reconciler) heldBack(ctx context.Context, s *scope, name string, held outcome) (outcome, error) {
+	status, now := &s.order.Status, metav1.NewTime(s.view.Now)
+	status.Issuance.ValidationAskedAt = &now
+	why, next := status.Waiting, status.NextAttemptAt
+	result, err := r.poll(ctx, s, name)
+	if err != nil || result.again || status.Issuance == nil || status.Waiting == nil || status.Waiting.Reason != string(ReasonAwaitingValidation) {
+		return result, err
+	}
+	status.Waiting, status.NextAttemptAt = why, next
+	return held, nil
 }
 
 // deliver notes that the request has its certificate; the chain is no longer needed.

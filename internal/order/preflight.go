@@ -9,7 +9,6 @@ import (
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
-	"github.com/reseller-issuer/reseller-issuer/internal/dcv/caa"
 	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
 	"github.com/reseller-issuer/reseller-issuer/internal/order/spending"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
@@ -17,20 +16,13 @@ import (
 
 // preflight finds what would go wrong after paying, while it costs nothing.
 func (r *Reconciler) preflight(ctx context.Context, s *scope) (outcome, error) {
-	issuance := s.order.Status.Issuance
-	settings := s.supplier.Spec.DCV
 	if err := stillSuitable(s); err != nil {
 		return fail(s, err.Error()), nil
 	}
-	method, why := chooseMethod(settings.Methods, s.view.Issuer.Profile, solversOf(s.supplier), s.order.Spec.Request.Labels, issuance.Names)
-	if method == "" {
-		return hold(s, ReasonNoSolver, "no way to validate the names, nothing was bought: "+why), nil
+	if held := r.chooseMethod(ctx, s); held != nil {
+		return *held, nil
 	}
-	if issuance.Method != method {
-		// What was prepared is for another method.
-		issuance.Method, issuance.Prepared, issuance.Challenges, issuance.PropagatedAt = method, nil, nil, nil
-	}
-	if result, ok := r.checkCAA(ctx, s); !ok {
+	if result, ok := r.checkCAA(ctx, s, "nothing was bought: "); !ok {
 		return result, nil
 	}
 	if err := r.checkWithReseller(ctx, s); err != nil {
@@ -69,22 +61,37 @@ func stillSuitable(s *scope) error {
 	return Permits(s.supplier.Allowed, namespace, issuance.Names)
 }
 
-// checkCAA asks whether CAA records permit the product's CA to issue.
-func (r *Reconciler) checkCAA(ctx context.Context, s *scope) (outcome, bool) {
-	policy, identities := s.supplier.Spec.DCV.CAAPolicy, s.view.Issuer.Profile.CAAIdentities
-	if policy == v1alpha1.CAAIgnore || len(identities) == 0 {
-		return outcome{}, true
+// chooseMethod sets the method of the issuance, and says why it isn't the preferred one. The
+// outcome is not nil if none can work.
+func (r *Reconciler) chooseMethod(ctx context.Context, s *scope) *outcome {
+	issuance, preference := s.order.Status.Issuance, s.supplier.Spec.DCV.Methods
+	if issuance.UnsuitedFor != s.view.Issuer.Generation {
+		issuance.Unsuited = nil // the issuer has changed since
 	}
-	for _, name := range s.order.Status.Issuance.Names {
-		result := r.CAA.Check(ctx, caa.Question{DNSName: name, Identities: identities})
-		switch {
-		case result.Verdict == caa.Forbidden && policy == v1alpha1.CAAEnforce:
-			return hold(s, ReasonCAAForbids, "nothing was bought: "+result.Message), false
-		case result.Verdict == caa.Forbidden:
-			s.events = append(s.events, happening{warning: true, reason: "CAAForbids", message: clip(result.Message)})
+	chosen := r.choiceOf(ctx, s)
+	method, why := chosen.method(preference)
+	if method == "" {
+		held := hold(s, ReasonNoSolver, "no way to validate the names, nothing was bought: "+why)
+		if len(issuance.Unsuited) > 0 {
+			// What the reseller or a solver said may change without the issuer.
+			issuance.Unsuited = nil
+			held = wait(s, ReasonNoSolver, s.order.Status.Waiting.Message, unsuitedInterval)
+		}
+		return &held
+	}
+	provisioned, _, _ := chosen.provisions(method)
+	if issuance.Method != method || issuance.Provisioned != provisioned {
+		// What was prepared is for another method.
+		issuance.Method, issuance.Prepared, issuance.Challenges, issuance.PropagatedAt = method, nil, nil, nil
+		issuance.Provisioned = provisioned
+		if why != "" {
+			s.note("MethodChosen", "validating by %s: %s", method, why)
 		}
 	}
-	return outcome{}, true
+	if method == v1alpha1.DCVMethodEmail {
+		s.warnOnce("EmailValidation", EmailWarning)
+	}
+	return nil
 }
 
 // checkWithReseller has the reseller look at the CSR and tell price and balance, as far
@@ -157,7 +164,7 @@ func validationText(s *scope, order providers.Order) (Reason, string) {
 			}
 		}
 		if len(boxes) == 0 {
-			boxes = slices.Sorted(maps.Values(approvers(issuance)))
+			boxes = slices.Sorted(maps.Values(approvers(issuance, s.supplier.Spec.DCV.ApproverMailbox)))
 		}
 		boxes = slices.Compact(boxes)
 		return ReasonAwaitingApproval, "somebody has to approve the message that the CA sent to " + strings.Join(boxes, ", ")

@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
-	"github.com/reseller-issuer/reseller-issuer/internal/dcv/manual"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
@@ -33,7 +31,16 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (outcome, error) {
 		return err
 	})
 	if err != nil {
+		if message, ok := r.otherMethod(ctx, s, err); ok {
+			return unsuit(s, message), nil
+		}
 		return callFailed(s, err), nil
+	}
+	if problem := r.misfit(ctx, s, orderChallenges(challenges)); problem != "" {
+		return unsuit(s, problem), nil
+	}
+	if problem := mailboxProblem(issuance, challenges, s.supplier.Spec.DCV.ApproverMailbox); problem != "" {
+		return unsuit(s, problem), nil
 	}
 	if err := r.setChallenges(ctx, s, challenges); err != nil {
 		return outcome{}, err
@@ -44,6 +51,31 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (outcome, error) {
 	return goOn, nil
 }
 
+// otherMethod returns what the reseller said if it can't prepare the method, but perhaps
+// another one that is listed.
+func (r *Reconciler) otherMethod(ctx context.Context, s *scope, err error) (message string, ok bool) {
+	if providers.KindOf(err) != providers.Invalid {
+		return "", false
+	}
+	issuance, without := s.order.Status.Issuance, r.choiceOf(ctx, s)
+	without.unsuited[issuance.Method] = err.Error()
+	other, _ := without.method(s.supplier.Spec.DCV.Methods)
+	return err.Error(), other != ""
+}
+
+// orderChallenges are the reseller's challenges as the order keeps them.
+func orderChallenges(challenges []providers.Challenge) []v1alpha1.OrderChallenge {
+	list := make([]v1alpha1.OrderChallenge, 0, len(challenges))
+	for _, c := range challenges {
+		list = append(list, v1alpha1.OrderChallenge{
+			Domain: c.Domain, Method: v1alpha1.DCVMethod(c.Method),
+			RecordName: c.RecordName, RecordValue: c.RecordValue,
+			URLs: c.URLs, Body: c.Body, Email: c.Chosen, Emails: c.Emails, Validated: c.Done,
+		})
+	}
+	return list
+}
+
 // setChallenges takes over challenges that the reseller told, and notes their records as
 // about to be published, finalizer first: from then on they are cleaned up whatever
 // happens.
@@ -52,61 +84,108 @@ func (r *Reconciler) setChallenges(ctx context.Context, s *scope, challenges []p
 		return nil
 	}
 	issuance := s.order.Status.Issuance
-	list := make([]v1alpha1.OrderChallenge, 0, len(challenges))
-	for _, c := range challenges {
-		challenge := v1alpha1.OrderChallenge{
-			Domain: c.Domain, Method: v1alpha1.DCVMethod(c.Method),
-			RecordName: c.RecordName, RecordValue: c.RecordValue,
-			URLs: fileURLs(s, c), Body: c.Body, Emails: c.Emails, Validated: c.Done,
-		}
-		if i := slices.IndexFunc(issuance.Challenges, func(o v1alpha1.OrderChallenge) bool { return sameData(o, challenge) }); i >= 0 {
-			challenge.Seen = issuance.Challenges[i].Seen
-		} else if !challenge.Validated {
+	list := orderChallenges(challenges)
+	for i := range list {
+		list[i].URLs = fileURLs(s, challenges[i])
+		known := slices.IndexFunc(issuance.Challenges, func(o v1alpha1.OrderChallenge) bool { return sameData(o, list[i]) })
+		if known >= 0 {
+			list[i].Seen, list[i].PublishName = issuance.Challenges[known].Seen, issuance.Challenges[known].PublishName
+		} else if !list[i].Validated {
 			issuance.PropagatedAt, issuance.ValidationAskedAt = nil, nil
 		}
-		list = append(list, challenge)
 	}
 	issuance.Challenges = list
-	return r.registerRecords(ctx, s)
+	noteMailboxes(issuance, s.supplier.Spec.DCV.ApproverMailbox)
+	err := r.registerRecords(ctx, s)
+	if _, unknown := errors.AsType[*aliasError](err); unknown {
+		return nil // publish tries again, and says so
+	}
+	return err
+}
+
+// noteMailboxes fills in the mailboxes that are asked where the reseller doesn't tell.
+func noteMailboxes(issuance *v1alpha1.Issuance, mailbox v1alpha1.ApproverMailbox) {
+	asked := approvers(issuance, mailbox)
+	for i := range issuance.Challenges {
+		if c := &issuance.Challenges[i]; c.Method == v1alpha1.DCVMethodEmail && c.Email == "" {
+			c.Email = asked[requestedName(c.Domain, issuance.Names)]
+		}
+	}
 }
 
 func sameData(a, b v1alpha1.OrderChallenge) bool {
 	return a.Method == b.Method && a.RecordName == b.RecordName && a.RecordValue == b.RecordValue && a.Body == b.Body
 }
 
-// registerRecords writes down what is about to be published.
+// registerRecords writes down what is about to be published. It returns an [*aliasError] if
+// it can't be found out now where a record belongs; the others are written down.
 func (r *Reconciler) registerRecords(ctx context.Context, s *scope) error {
 	status := &s.order.Status
-	solvers := solversOf(s.supplier)
+	chosen := r.choiceOf(ctx, s)
+	var unknown error
 	for i := range status.Issuance.Challenges {
 		c := &status.Issuance.Challenges[i]
-		if c.RecordName == "" && c.Method != v1alpha1.DCVMethodFile || c.Validated {
+		if status.Issuance.Provisioned || c.RecordName == "" && c.Method != v1alpha1.DCVMethodFile || c.Validated || isPresented(status, c) {
 			continue
 		}
-		solver, ok := solverFor(c.Method, solvers, s.order.Spec.Request.Labels, requestedName(c.Domain, status.Issuance.Names))
-		if !ok {
-			solver = manualSolver
-		}
-		if c.Method == v1alpha1.DCVMethodFile && solver.HTTPFile == nil {
-			continue // a person serves it, and takes it away
-		}
-		hash, err := solverHash(solver, s.supplier.SecretNamespace)
-		if err != nil {
+		err := r.register(ctx, s, chosen, c)
+		if _, alias := errors.AsType[*aliasError](err); alias {
+			unknown = err
+		} else if err != nil {
 			return err
-		}
-		addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: solver})
-		for _, record := range recordsOf(c) {
-			record.Solver = hash
-			c.Solver = addRecord(status, record)
 		}
 	}
 	status.Solvers = slices.DeleteFunc(status.Solvers, func(o v1alpha1.SolverSnapshot) bool {
 		return !slices.ContainsFunc(status.Records, func(record v1alpha1.PublishedRecord) bool { return record.Solver == o.Hash })
 	})
-	if len(status.Records) == 0 || controllerutil.ContainsFinalizer(s.order, v1alpha1.FinalizerRecords) {
+	if len(status.Records) > 0 && !controllerutil.ContainsFinalizer(s.order, v1alpha1.FinalizerRecords) {
+		if err := r.setFinalizer(ctx, s.order, true); err != nil {
+			return err
+		}
+	}
+	return unknown
+}
+
+// register writes down the record or the files of one challenge. Where the reseller turns out to publish
+// it, that goes for all of them.
+func (r *Reconciler) register(ctx context.Context, s *scope, chosen choice, c *v1alpha1.OrderChallenge) error {
+	status := &s.order.Status
+	solver, err := chosen.solver(c.Method, requestedName(c.Domain, status.Issuance.Names), r.fitting(ctx, s, c))
+	switch {
+	case err != nil:
+		solver = &manualSolver
+	case solver.Reseller != nil:
+		status.Issuance.Provisioned = true
 		return nil
 	}
-	return r.setFinalizer(ctx, s.order, true)
+	if c.Method == v1alpha1.DCVMethodFile && solver.HTTPFile == nil {
+		return nil // a person serves it, and takes it away
+	}
+	if err := r.findTarget(ctx, s, solver, c); err != nil {
+		return err
+	}
+	hash, err := solverHash(*solver, s.supplier.SecretNamespace)
+	if err != nil {
+		return err
+	}
+	addSnapshot(status, v1alpha1.SolverSnapshot{Hash: hash, SecretNamespace: s.supplier.SecretNamespace, Solver: *solver})
+	for _, record := range recordsOf(c) {
+		record.Solver = hash
+		c.Solver = addRecord(status, record)
+	}
+	return nil
+}
+
+// isPresented reports whether the record of a challenge is published already; its challenge
+// then names the solver.
+func isPresented(status *v1alpha1.ResellerOrderStatus, c *v1alpha1.OrderChallenge) bool {
+	for i := range status.Records {
+		if record := &status.Records[i]; record.Presented && isRecordOf(c, record) {
+			c.Solver = record.Solver
+			return true
+		}
+	}
+	return false
 }
 
 // addRecord notes a record once and returns the hash of its solver. As long as none has
@@ -142,6 +221,10 @@ func (r *Reconciler) setFinalizer(ctx context.Context, order *v1alpha1.ResellerO
 func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
 	status := &s.order.Status
 	if err := r.registerRecords(ctx, s); err != nil {
+		if unknown, ok := errors.AsType[*aliasError](err); ok {
+			status.Failures++
+			return wait(s, ReasonSolverFailed, unknown.Error(), retryInterval(status.Failures)), nil
+		}
 		return outcome{}, err
 	}
 	var published []string
@@ -295,70 +378,4 @@ func (r *Reconciler) hookCall(ctx context.Context, s *scope, solver solverHook, 
 // manualOnly reports whether a person publishes all records.
 func (s *scope) manualOnly() bool {
 	return !slices.ContainsFunc(s.order.Status.Solvers, func(o v1alpha1.SolverSnapshot) bool { return o.Solver.Manual == nil })
-}
-
-// observe looks once whether the records are published everywhere.
-func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
-	issuance := s.order.Status.Issuance
-	observer, err := r.Observers(s.supplier.Spec.DCV.Propagation)
-	if err != nil {
-		return hold(s, ReasonNoSolver, "spec.dcv.propagation: "+err.Error()), nil //nolint:nilerr // it is the order's state, not a fault
-	}
-	var missing string
-	var missingAt *v1alpha1.OrderChallenge
-	var retry time.Duration
-	for i := range issuance.Challenges {
-		c := &issuance.Challenges[i]
-		if !observable(c) || c.Validated || c.Seen {
-			continue
-		}
-		seen, err := r.look(ctx, s, observer, c)
-		if err != nil {
-			return outcome{}, err
-		}
-		c.Seen = seen.Propagated
-		if !seen.Propagated && missingAt == nil {
-			missing, missingAt, retry = seen.Message, c, seen.RetryAfter
-		}
-	}
-	if missingAt == nil {
-		return propagated(s, seenMessage(issuance.Method)), nil
-	}
-	if proceeds(s) {
-		return propagated(s, "going on without seeing all records, as spec.dcv.propagation.onTimeout says"), nil
-	}
-	issuance.Attempts++
-	after := max(retry, observeInterval(s.view.Now.Sub(issuance.Since.Time)))
-	if r.isManual(s, missingAt.Solver) {
-		return wait(s, ReasonAwaitingRecords, instruction(missingAt), after), nil
-	}
-	return wait(s, ReasonAwaitingPropagation, missing, after), nil
-}
-
-func propagated(s *scope, message string) outcome {
-	now := metav1.NewTime(s.view.Now)
-	s.order.Status.Issuance.PropagatedAt = &now
-	s.note("Propagated", "%s", message)
-	clearWaiting(&s.order.Status)
-	return goOn
-}
-
-// proceeds reports whether the admin chose to go on after the time-out.
-func proceeds(s *scope) bool {
-	settings := s.view.Issuer.Propagation
-	if settings.OnTimeout != v1alpha1.PropagationProceed || settings.Timeout == nil {
-		return false
-	}
-	return s.view.Now.Sub(s.order.Status.Issuance.Since.Time) > settings.Timeout.Duration
-}
-
-func (r *Reconciler) isManual(s *scope, hash string) bool {
-	i := slices.IndexFunc(s.order.Status.Solvers, func(o v1alpha1.SolverSnapshot) bool { return o.Hash == hash })
-	return i >= 0 && s.order.Status.Solvers[i].Solver.Manual != nil
-}
-
-// instruction tells a person what to publish.
-func instruction(c *v1alpha1.OrderChallenge) string {
-	record := dcv.Record{Type: dcv.RecordType(c.Method), FQDN: c.RecordName, Value: c.RecordValue}
-	return manual.Instruction(record) + "; the order goes on by itself when the record is visible"
 }

@@ -28,17 +28,22 @@ const maxSteps = 25
 // HookFactory makes the hook of a solver. Its Secrets are in the namespace given.
 type HookFactory func(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) (dcv.Hook, error)
 
-// Observer looks once whether a record is published.
+// Observer looks into the DNS as an issuer's settings say.
 type Observer interface {
-	Check(ctx context.Context, record dcv.Record) (propagation.Observation, error)
+	// CheckAll looks once whether records are published: one observation for each.
+	CheckAll(ctx context.Context, records []dcv.Record) ([]propagation.Observation, error)
+	// Target is the name to which the CNAMEs at a name lead, the name itself without any.
+	Target(ctx context.Context, name string) (string, error)
+	// Zone is the apex of the zone that a name lies in.
+	Zone(ctx context.Context, name string) (string, error)
 }
 
 // ObserverFactory makes the observer for an issuer's settings.
 type ObserverFactory func(settings v1alpha1.Propagation) (Observer, error)
 
-// CAAChecker judges the CAA records of a name.
+// CAAChecker judges the CAA records of names: one result for each.
 type CAAChecker interface {
-	Check(ctx context.Context, question caa.Question) caa.Result
+	CheckAll(ctx context.Context, questions []caa.Question) []caa.Result
 }
 
 // FileChecker looks at what the world gets over HTTP.
@@ -48,6 +53,9 @@ type FileChecker interface {
 	// Canary returns nil if requests for a host arrive at this controller.
 	Canary(ctx context.Context, host string) error
 }
+
+// CAAFactory makes the checker for an issuer's settings.
+type CAAFactory func(settings v1alpha1.Propagation) (CAAChecker, error)
 
 // Reconciler supplies ResellerOrders.
 type Reconciler struct {
@@ -60,7 +68,7 @@ type Reconciler struct {
 	Limits    *providers.Limiters
 	Hooks     HookFactory
 	Observers ObserverFactory
-	CAA       CAAChecker
+	CAA       CAAFactory
 	Files     FileChecker
 	// Intermediates fetches what issuers permit; its AllowedHosts are set per issuer.
 	Intermediates chain.Fetcher

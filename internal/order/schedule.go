@@ -6,8 +6,13 @@ const (
 	// validationInterval spaces requests to validate: a CA that looked too early has
 	// cached the absence of the record.
 	validationInterval = 10 * time.Minute
+	// maxNegativeTTL is the longest for which resolvers remember an absence, whatever the
+	// zone says (RFC 2308, section 5).
+	maxNegativeTTL = 3 * time.Hour
 	// heldInterval is how often a held order is looked at again.
 	heldInterval = 10 * time.Minute
+	// unsuitedInterval is how often methods are tried again that all turned out not to work.
+	unsuitedInterval = time.Hour
 	// idleInterval is how often an unfinished order without a request is polled.
 	idleInterval = 24 * time.Hour
 	// cleanupInterval spaces attempts to remove records, at first.

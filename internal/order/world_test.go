@@ -133,7 +133,8 @@ func (w *world) restart(api client.Client) {
 	n := 0
 	limits := providers.NewLimiters(providers.LimiterOptions{PerSecond: 1000, Burst: 1000, Now: w.clock.Now})
 	w.r = &Reconciler{
-		Client: api, Reader: api, Limits: limits, Recorder: w.recorder, Now: w.clock.Now, CAA: w.caa, Files: w.web,
+		Client: api, Reader: api, Limits: limits, Recorder: w.recorder, Now: w.clock.Now, Files: w.web,
+		CAA:          func(v1alpha1.Propagation) (CAAChecker, error) { return w.caa, nil },
 		OverdueAfter: 24 * time.Hour, MinPoll: time.Second, Concurrency: 1,
 		Suppliers: &Suppliers{
 			Client: api, Secrets: api, ClusterResourceNamespace: "system",

@@ -9,6 +9,12 @@ type Preparer interface {
 	Prepare(ctx context.Context, request Request) ([]Challenge, []byte, error)
 }
 
+// Provisioner can publish the records of a method itself, in zones that it manages: an
+// order with Request.Provision asks for it. It does no I/O.
+type Provisioner interface {
+	Provisions(method Method) bool
+}
+
 // Snapshotter records what Find later compares with. It only reads.
 type Snapshotter interface {
 	Snapshot(ctx context.Context, request Request) (Snapshot, error)

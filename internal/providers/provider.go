@@ -73,6 +73,8 @@ type Request struct {
 	Method Method
 	// Emails are the approver addresses by name, for MethodEmail only.
 	Emails map[string]string
+	// Provision asks the reseller to publish the records itself; only for a [Provisioner].
+	Provision bool
 	// TermMonths is the paid term in months.
 	TermMonths int
 	// Prepared is what Prepare returned for this CSR, nil without it.

@@ -1,13 +1,12 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
@@ -18,12 +17,8 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
-// parallelLookups is how many names' CAA records are looked up at a time, lookupTimeout bounds
-// all of them.
-const (
-	parallelLookups = 8
-	lookupTimeout   = time.Minute
-)
+// lookupTimeout bounds the look at the CAA records of all names.
+const lookupTimeout = time.Minute
 
 // maxSubject and maxFindings are what the schema allows.
 const (
@@ -129,7 +124,7 @@ func (q *question) checkNames(f *findings, request *providers.Request) v1alpha1.
 	} else {
 		f.add("names", v1alpha1.SeverityInfo, fmt.Sprintf("the product takes these %d name(s)", len(request.Names)))
 	}
-	method, why := order.MethodFor(q.supplier, q.spec.Labels, request.Names)
+	method, why := order.MethodFor(q.supplier, q.spec.Labels, request.Names, q.Now())
 	if method == "" {
 		f.add("method", v1alpha1.SeverityError, "no way to validate the names: "+why)
 		return ""
@@ -217,30 +212,29 @@ func (q *question) checkCAA(ctx context.Context, f *findings, names []string) {
 		return
 	}
 	if len(identities) == 0 {
-		f.add("caa", v1alpha1.SeverityWarning, "not checked: the CA's domain isn't known, set caaIdentities of the product")
+		f.add("caa", v1alpha1.SeverityWarning, "only DNSSEC is checked: the CA's domain isn't known, set caaIdentities of the product")
+	}
+	checker, err := q.CAA(q.supplier.Spec.DCV.Propagation)
+	if err != nil {
+		f.add("caa", v1alpha1.SeverityError, "spec.dcv.propagation: "+err.Error())
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	results := make([]caa.Result, len(names))
-	var group errgroup.Group
-	group.SetLimit(parallelLookups)
+	questions := make([]caa.Question, len(names))
 	for i, name := range names {
-		group.Go(func() error {
-			results[i] = q.CAA.Check(ctx, caa.Question{DNSName: name, Identities: slices.Clone(identities)})
-			return nil
-		})
+		questions[i] = caa.Question{DNSName: name, Identities: slices.Clone(identities)}
 	}
-	_ = group.Wait() // The functions have no errors.
+	results := checker.CheckAll(ctx, questions)
 	for i, result := range results {
 		severity := v1alpha1.SeverityInfo
 		switch {
-		case result.Verdict == caa.Forbidden && policy == v1alpha1.CAAEnforce:
+		case (result.Verdict == caa.Forbidden || result.Verdict == caa.Bogus) && policy == v1alpha1.CAAEnforce:
 			severity = v1alpha1.SeverityError
-		case result.Verdict != caa.Allowed:
+		case result.Verdict != caa.Allowed, result.Warning != "":
 			severity = v1alpha1.SeverityWarning
 		}
-		f.add("caa/"+names[i], severity, result.Message)
+		f.add("caa/"+names[i], severity, cmp.Or(result.Warning, result.Message))
 	}
 }
 

@@ -38,7 +38,7 @@ type Reconciler struct {
 	Suppliers *order.Suppliers
 	Ledger    *ledger.Ledger
 	Limits    *providers.Limiters
-	CAA       order.CAAChecker
+	CAA       order.CAAFactory
 	// CheckSolver reports why the settings of a solver can't work.
 	CheckSolver func(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) error
 	Now         func() time.Time

@@ -96,8 +96,12 @@ func (c catalogue) Orders(context.Context) ([]providers.Order, error) {
 
 type caaAnswer struct{ verdict caa.Verdict }
 
-func (c *caaAnswer) Check(_ context.Context, q caa.Question) caa.Result {
-	return caa.Result{Verdict: c.verdict, Message: "about " + q.DNSName}
+func (c *caaAnswer) CheckAll(_ context.Context, questions []caa.Question) []caa.Result {
+	results := make([]caa.Result, len(questions))
+	for i, q := range questions {
+		results[i] = caa.Result{Verdict: c.verdict, Message: "about " + q.DNSName}
+	}
+	return results
 }
 
 type fixture struct {
@@ -133,7 +137,7 @@ func newFixture(t *testing.T) *fixture {
 		require.NoError(t, f.client.Create(t.Context(), object))
 	}
 	f.r = &Reconciler{
-		Client: f.client, CAA: f.caa, Now: func() time.Time { return f.now },
+		Client: f.client, CAA: func(v1alpha1.Propagation) (order.CAAChecker, error) { return f.caa, nil }, Now: func() time.Time { return f.now },
 		Limits:      providers.NewLimiters(providers.LimiterOptions{PerSecond: 1000, Burst: 1000}),
 		Ledger:      &ledger.Ledger{Client: f.client, Reader: f.client, Now: func() time.Time { return f.now }, ClusterID: "c", NewID: func() string { return "x" }},
 		CheckSolver: func(context.Context, v1alpha1.Solver, string) error { return f.solver },

@@ -43,7 +43,7 @@ func (s *Signer) Check(ctx context.Context, issuer issuerapi.Issuer) error {
 	if err := s.writeConditions(ctx, issuer, info, err); err != nil {
 		log.FromContext(ctx).Error(err, "issuer's conditions are not written")
 	}
-	for _, warning := range info.Warnings {
+	for _, warning := range append(info.Warnings, order.Warnings(&supplier.Spec)...) {
 		s.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "ProductWarning", "Checked", "%s", warning)
 	}
 	return verdict(ready, err)

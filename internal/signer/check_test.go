@@ -227,6 +227,15 @@ func TestCheckWithinLimits(t *testing.T) {
 	assert.Equal(t, 2, w.provider.checks)
 }
 
+func TestCheckWarnsOfEmail(t *testing.T) {
+	t.Parallel()
+	byMail := readyIssuer()
+	byMail.Spec.DCV.Methods = []v1alpha1.DCVMethod{v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodEmail}
+	w := newWorld(t, interceptor.Funcs{}, byMail, secret(team))
+	require.NoError(t, w.Check(t.Context(), byMail))
+	assert.Equal(t, []string{"Warning ProductWarning " + order.EmailWarning}, drain(w.events))
+}
+
 func TestCheckHandsWarningsOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, interceptor.Funcs{}, readyIssuer(), secret(team))

@@ -1,5 +1,6 @@
 // Package caa answers before anything is paid whether the CAA records of a name
-// (RFC 8659) let a certificate authority issue for it.
+// (RFC 8659) let a certificate authority issue for it, and whether they pass DNSSEC,
+// without which an authority must not use them.
 package caa
 
 import (
@@ -8,20 +9,27 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
 )
 
+// atOnce is how many names are looked up at a time.
+const atOnce = 16
+
 // Verdict is what the records say.
 type Verdict int
 
 // The verdicts. An authority treats Unknown as Forbidden, but it is worth
-// another try, because it comes from a failed lookup.
+// another try, because it comes from a failed lookup. Bogus lasts until somebody
+// repairs the zone: the answer does not pass DNSSEC, which authorities have to
+// validate since 2026-03-15 (ballot SC-085).
 const (
 	Unknown Verdict = iota
 	Allowed
 	Forbidden
+	Bogus
 )
 
 // String implements fmt.Stringer.
@@ -31,6 +39,8 @@ func (v Verdict) String() string {
 		return "Allowed"
 	case Forbidden:
 		return "Forbidden"
+	case Bogus:
+		return "Bogus"
 	case Unknown:
 		return "Unknown"
 	default:
@@ -43,7 +53,8 @@ type Question struct {
 	// DNSName is the name as in the certificate, also a wildcard.
 	DNSName string
 	// Identities are the domains by which the authority recognises itself,
-	// such as "sectigo.com"; one of them in a record is enough.
+	// such as "sectigo.com"; one of them in a record is enough. Without any, the
+	// records are looked up but not judged: the verdict is Bogus, Unknown or Allowed.
 	Identities []string
 	// Methods are the labels of the validation methods that may be used
 	// (RFC 8657). A record that excludes all of them does not count as
@@ -62,6 +73,9 @@ type Result struct {
 	Records []string
 	// Message is one sentence for a person: why, and what to do about it.
 	Message string
+	// Warning is about a record that permits now and may not for ever; empty if
+	// there is none.
+	Warning string
 }
 
 // Checker looks up and judges CAA records. It remembers nothing and is safe for
@@ -77,13 +91,39 @@ func New(r *resolver.Resolver) *Checker { return &Checker{lookup: r.Lookup} }
 // judges those (RFC 8659, section 3). CNAMEs are followed at each step, by the
 // recursive server. One lookup per label at most; each is bounded by the
 // time-out of the resolver, all together by ctx.
-func (c *Checker) Check(ctx context.Context, q Question) Result {
+func (c *Checker) Check(ctx context.Context, q Question) Result { return check(ctx, c.lookup, q) }
+
+// CheckAll is Check for several names, one result for each. Parents that they share are
+// looked up once. What ctx leaves no time for is Unknown.
+func (c *Checker) CheckAll(ctx context.Context, questions []Question) []Result {
+	results := make([]Result, len(questions))
+	lookup := resolver.Memo(c.lookup, atOnce)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, q := range questions {
+		group.Go(func() error {
+			results[i] = check(ctx, lookup, q)
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no error
+	return results
+}
+
+func check(ctx context.Context, lookup resolver.LookupFunc, q Question) Result {
 	name, err := dcv.Normalise(q.DNSName)
 	if err != nil {
 		return Result{Verdict: Unknown, Message: err.Error()}
 	}
 	for _, n := range dcv.Climb(dcv.WildcardBase(name) + ".") {
-		reply, err := c.lookup(ctx, n, dns.TypeCAA)
+		reply, err := lookup(ctx, n, dns.TypeCAA)
+		if resolver.IsBogus(err) {
+			return Result{
+				Verdict: Bogus,
+				Name:    n,
+				Message: fmt.Sprintf("DNSSEC is broken at %s, and certificate authorities have to refuse %s while it is: %s; correct the DS record at the registry, or the signatures of the zone", n, name, resolver.Reason(err)),
+			}
+		}
 		if err != nil {
 			return Result{
 				Verdict: Unknown,
@@ -91,7 +131,7 @@ func (c *Checker) Check(ctx context.Context, q Question) Result {
 				Message: fmt.Sprintf("the CAA records of %s, needed for %s, cannot be looked up: %s; the certificate authority will refuse while that lasts", n, name, resolver.Reason(err)),
 			}
 		}
-		if records := recordsIn(reply); len(records) > 0 {
+		if records := recordsIn(reply); len(records) > 0 && len(q.Identities) > 0 {
 			return judge(name, n, records, q)
 		}
 	}
@@ -130,15 +170,32 @@ func judge(dnsName, at string, records []property, q Question) Result {
 			continue
 		}
 		if p.permits(q.Methods) {
-			r.Verdict, r.Message = Allowed, fmt.Sprintf("the CAA record %q at %s allows %s", p.text, at, dnsName)
-			return r
+			r.allow(dnsName, p)
 		}
 		named = p.text
+	}
+	if r.Verdict == Allowed {
+		return r
 	}
 	if named != "" {
 		return r.forbid(fmt.Sprintf("the CAA record %q at %s allows only other validation methods for %s than %s: add the method to it", named, at, dnsName, strings.Join(q.Methods, ", ")))
 	}
 	return r.forbid(fmt.Sprintf("the CAA record %q at %s does not allow %s for %s: add a record %q there", relevant[0].text, at, strings.Join(q.Identities, " or "), dnsName, advice(relevant[0].tag, q.Identities)))
+}
+
+// allow notes a record that permits. The parameters of RFC 8657 are looked at by
+// all authorities from 2027-03-15 on (ballot SC-098v2); which account and method names
+// hold for orders that come through a reseller, only the authority's CPS tells. A
+// record without them is permission enough.
+func (r *Result) allow(dnsName string, p property) {
+	if r.Verdict == Allowed && r.Warning == "" {
+		return
+	}
+	r.Verdict, r.Warning = Allowed, ""
+	r.Message = fmt.Sprintf("the CAA record %q at %s allows %s", p.text, r.Name, dnsName)
+	if len(p.parameters) > 0 {
+		r.Warning = fmt.Sprintf("the CAA record %q at %s limits issuance for %s by %s, which all certificate authorities have to obey from 2027-03-15: make sure that it allows orders through the reseller, or add a record without it", p.text, r.Name, dnsName, strings.Join(p.parameters, " and "))
+	}
 }
 
 func (r Result) forbid(message string) Result {

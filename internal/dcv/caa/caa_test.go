@@ -1,6 +1,9 @@
 package caa
 
 import (
+	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,7 +164,36 @@ func TestNamesThatCannotBeLookedUp(t *testing.T) {
 
 func TestVerdictString(t *testing.T) {
 	t.Parallel()
-	for v, want := range map[Verdict]string{Unknown: "Unknown", Allowed: "Allowed", Forbidden: "Forbidden", 9: "Verdict(9)"} {
+	for v, want := range map[Verdict]string{Unknown: "Unknown", Allowed: "Allowed", Forbidden: "Forbidden", Bogus: "Bogus", 9: "Verdict(9)"} {
 		assert.Equal(t, want, v.String())
+	}
+}
+
+func TestCheckAll(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	served := zone(`example.com. 60 CAA 0 issue ";"`, `n7.example.com. 60 CAA 0 issue "sectigo.com"`)
+	c := checker(t, func(w dns.ResponseWriter, m *dns.Msg) {
+		asked.Add(1)
+		served(w, m)
+	})
+	var questions []Question
+	for i := range 250 {
+		questions = append(questions, Question{DNSName: fmt.Sprintf("n%d.example.com", i), Identities: []string{"sectigo.com"}})
+	}
+	for i, r := range c.CheckAll(t.Context(), questions) {
+		want := Forbidden
+		if i == 7 {
+			want = Allowed
+		}
+		assert.Equal(t, want, r.Verdict, r.Message)
+		assert.Contains(t, r.Message, questions[i].DNSName)
+	}
+	assert.Equal(t, int32(251), asked.Load(), "the parent is looked up once")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for _, r := range checker(t, dnstest.Silence).CheckAll(ctx, questions) {
+		assert.Equal(t, Unknown, r.Verdict)
 	}
 }

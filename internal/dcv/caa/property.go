@@ -28,6 +28,8 @@ type property struct {
 	issuer string
 	// methods are the validationmethods of RFC 8657, nil if there are none stated.
 	methods []string
+	// parameters are those of RFC 8657 that the record has, by their tags.
+	parameters []string
 	// impossible: the parameters contradict each other (RFC 8657, section 3).
 	impossible bool
 }
@@ -60,6 +62,9 @@ func (p *property) parseValue(value string) {
 		}
 		if tag == "validationmethods" {
 			methods = append(methods, strings.Split(v, ","))
+		}
+		if tag == "validationmethods" || tag == "accounturi" {
+			p.parameters = append(p.parameters, tag)
 		}
 	}
 	if !isDomain(issuer) {

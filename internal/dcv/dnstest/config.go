@@ -15,8 +15,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// defaultHost is the loopback address that every machine has.
-const defaultHost = "127.0.0.1"
+// The loopback addresses that every machine's interface has.
+const (
+	defaultHost = "127.0.0.1"
+	ipv6Host    = "::1"
+)
 
 func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
@@ -65,12 +68,20 @@ func portOf(addr string) int {
 // notify off a secondary lags until it is told.
 var configTemplate = template.Must(template.New("named.conf").Parse(`options {
 	directory "{{.Dir}}";
-	listen-on port {{.Port}} { {{.Host}}; };
-	listen-on-v6 { none; };
+	listen-on port {{.Port}} { {{if .IPv6}}none{{else}}{{.Host}}{{end}}; };
+	listen-on-v6 port {{.Port}} { {{if .IPv6}}{{.Host}}{{else}}none{{end}}; };
 	pid-file none;
 	session-keyfile none;
+	{{- if .Resolves}}
+	recursion yes;
+	dnssec-validation yes;
+	empty-zones-enable no;
+	forward only;
+	forwarders { {{.Resolves.Host}} port {{.Resolves.Port}}; };
+	{{- else}}
 	recursion no;
 	dnssec-validation no;
+	{{- end}}
 	notify no;
 	allow-transfer { any; };
 	allow-query { any; };
@@ -79,29 +90,64 @@ var configTemplate = template.Must(template.New("named.conf").Parse(`options {
 };
 controls { };
 key "{{.Key.Name}}" { algorithm {{.Key.Algorithm}}; secret "{{.Key.Secret}}"; };
-zone "." { type primary; file "root.zone"; };
-{{range .Zones}}zone "{{.Name}}" {
+{{if .Resolves}}trust-anchors { {{range .TrustAnchors}}{{.}}; {{end}}};
+{{else}}zone "." { type primary; file "root.zone"; };
+{{end}}{{range .Zones}}zone "{{.Name}}" {
 	{{- if $.PrimaryAddr}}
 	type secondary;
-	primaries { {{$.PrimaryHost}} port {{$.PrimaryPort}}; };
+	primaries { {{$.Primary.Host}} port {{$.Primary.Port}}; };
 	allow-notify { any; };
 	file "{{.Name}}secondary";
 	{{- else}}
 	type primary;
 	file "{{.Name}}zone";
+	{{- if .Static}}
+	{{- else}}
 	update-policy { {{range .Policy}}{{.}}; {{end}}};
+	{{- end}}
+	{{- if .Signed}}
+	dnssec-policy default;
+	{{- end}}
 	{{- end}}
 };
 {{end}}`))
 
 type configData struct {
 	Options
-	PrimaryHost, PrimaryPort string
+	// Primary and Resolves are other servers, nil if there are none.
+	Primary, Resolves *hostAndPort
+	IPv6              bool
 }
 
-func writeConfig(dir string, o Options) error {
-	data := configData{Options: o}
+type hostAndPort struct{ Host, Port string }
+
+// Signed and Static are for the template.
+func (z ZoneSpec) Signed() bool { return z.DNSSEC == Signed }
+
+// Static is true for zones that nobody may change.
+func (z ZoneSpec) Static() bool { return z.DNSSEC == Expired }
+
+func split(addr string) (*hostAndPort, error) {
+	if addr == "" {
+		return nil, nil //nolint:nilnil // no address is no server
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("dnstest: %w", err)
+	}
+	return &hostAndPort{host, port}, nil
+}
+
+func writeConfig(ctx context.Context, dir string, o Options) error {
+	data := configData{Options: o, IPv6: o.Host == ipv6Host}
 	data.Dir, data.Zones = dir, nil
+	var err error
+	if data.Primary, err = split(o.PrimaryAddr); err != nil {
+		return err
+	}
+	if data.Resolves, err = split(o.ForwardTo); err != nil {
+		return err
+	}
 	for _, z := range o.Zones {
 		z.Name = dns.CanonicalName(z.Name)
 		if len(z.Policy) == 0 {
@@ -111,11 +157,10 @@ func writeConfig(dir string, o Options) error {
 		if err := write(dir, z.Name+"zone", zoneFile(z, o.Host)); err != nil {
 			return err
 		}
-	}
-	if o.PrimaryAddr != "" {
-		var err error
-		if data.PrimaryHost, data.PrimaryPort, err = net.SplitHostPort(o.PrimaryAddr); err != nil {
-			return fmt.Errorf("dnstest: %w", err)
+		if z.DNSSEC == Expired {
+			if err := signExpired(ctx, dir, z.Name); err != nil {
+				return err
+			}
 		}
 	}
 	if err := write(dir, "root.zone", rootZone(o.Host)); err != nil {
@@ -129,7 +174,7 @@ func writeConfig(dir string, o Options) error {
 }
 
 func rootZone(host string) string {
-	return fmt.Sprintf("$TTL 60\n. SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n. NS ns.invalid.\nns.invalid. A %s\n", host)
+	return fmt.Sprintf("$TTL 60\n. SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n. NS ns.invalid.\nns.invalid. %s %s\n", addressType(host), host)
 }
 
 func zoneFile(z ZoneSpec, host string) string {
@@ -140,12 +185,19 @@ func zoneFile(z ZoneSpec, host string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n", z.Name)
 	for i, addr := range servers {
-		fmt.Fprintf(&b, "@ NS ns%d\nns%d A %s\n", i+1, i+1, addr)
+		fmt.Fprintf(&b, "@ NS ns%d\nns%d %s %s\n", i+1, i+1, addressType(addr), addr)
 	}
 	for _, line := range z.Records {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+func addressType(addr string) string {
+	if strings.Contains(addr, ":") {
+		return "AAAA"
+	}
+	return "A"
 }
 
 func write(dir, name, content string) error {

@@ -54,14 +54,16 @@ type ZoneSpec struct {
 	// Nameservers are the loopback addresses in the NS set, named ns1, ns2, and
 	// so on. None means the address of the server itself.
 	Nameservers []string
+	// DNSSEC says whether and how the zone is signed; default [Unsigned].
+	DNSSEC Signing
 }
 
 // Options describe a server.
 type Options struct {
 	// Software is BIND by default.
 	Software Software
-	// Host is a loopback address; default 127.0.0.1. BIND binds only addresses
-	// that an interface has, so others of 127.0.0.0/8 are served by a relay in
+	// Host is a loopback address, also ::1; default 127.0.0.1. BIND binds only
+	// addresses that an interface has, so others of 127.0.0.0/8 are served by a relay in
 	// this process. It re-packs messages: good for a secondary, not for TSIG.
 	Host string
 	// Port is a port that is free for UDP and TCP; zero picks one.
@@ -74,6 +76,13 @@ type Options struct {
 	// Dir holds configuration, zones and log, and must exist. Default: a
 	// temporary directory, in memory if possible, that Stop removes.
 	Dir string
+	// ForwardTo makes the server a recursor, without zones, that sends all questions
+	// to the server at host:port, remembers the answers, and validates DNSSEC below
+	// the TrustAnchors.
+	ForwardTo string
+	// TrustAnchors are keys as [Server.TrustAnchor] returns them. Everything outside
+	// their zones counts as unsigned.
+	TrustAnchors []string
 	// PrimaryAddr makes the zones secondaries of the server at host:port. They
 	// are transferred at the start and then lag until [Server.Transfer].
 	PrimaryAddr string
@@ -115,7 +124,7 @@ func (s *Server) start(ctx context.Context, path string, o Options) (err error) 
 		}
 		s.ownsDir = true
 	}
-	if o.Host != defaultHost {
+	if o.Host != defaultHost && o.Host != ipv6Host {
 		if o, err = s.startRelay(ctx, o); err != nil {
 			return err
 		}
@@ -123,6 +132,9 @@ func (s *Server) start(ctx context.Context, path string, o Options) (err error) 
 	s.addr = hostPort(o.Host, o.Port)
 	if err := s.launch(ctx, path, o); err != nil {
 		return err
+	}
+	if o.ForwardTo != "" {
+		o.Zones = []ZoneSpec{{Name: "."}}
 	}
 	return s.waitReady(ctx, o)
 }
@@ -148,7 +160,7 @@ func (s *Server) startRelay(ctx context.Context, o Options) (Options, error) {
 }
 
 func (s *Server) launch(ctx context.Context, path string, o Options) error {
-	if err := o.Software.configure(s.dir, o); err != nil {
+	if err := o.Software.configure(ctx, s.dir, o); err != nil {
 		return err
 	}
 	log, err := os.Create(s.logFile())
@@ -172,7 +184,7 @@ func (s *Server) launch(ctx context.Context, path string, o Options) error {
 	return nil
 }
 
-// waitReady polls until every zone is loaded.
+// waitReady polls until every zone is loaded and, where it is to be, signed.
 func (s *Server) waitReady(ctx context.Context, o Options) error {
 	zones, program := o.Zones, o.Software.program()
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
@@ -182,7 +194,7 @@ func (s *Server) waitReady(ctx context.Context, o Options) error {
 	client := &resolver.Client{Timeout: time.Second}
 	for len(zones) > 0 {
 		reply, err := client.Ask(ctx, s.Addr(), resolver.Question(zones[0].Name, dns.TypeSOA, false))
-		if err == nil && reply.Authoritative {
+		if err == nil && (reply.Authoritative || reply.RecursionAvailable) && s.signed(ctx, client, zones[0]) {
 			zones = zones[1:]
 			continue
 		}

@@ -1,6 +1,7 @@
 package dnstest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -57,11 +58,11 @@ func (s Software) arguments(dir string) []string {
 	return []string{"-g", "-n", "1", "-c", filepath.Join(dir, "named.conf")}
 }
 
-func (s Software) configure(dir string, o Options) error {
+func (s Software) configure(ctx context.Context, dir string, o Options) error {
 	if s == Knot {
 		return writeKnotConfig(dir, o)
 	}
-	return writeConfig(dir, o)
+	return writeConfig(ctx, dir, o)
 }
 
 var knotTemplate = template.Must(template.New("knot.conf").Parse(`server:
@@ -102,7 +103,7 @@ zone:
 
 // writeKnotConfig writes what Knot DNS 3.2 reads.
 func writeKnotConfig(dir string, o Options) error {
-	if o.PrimaryAddr != "" {
+	if o.PrimaryAddr != "" || o.ForwardTo != "" {
 		return errors.New("dnstest: Knot is a primary only")
 	}
 	o.Dir = dir

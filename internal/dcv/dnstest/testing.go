@@ -79,3 +79,18 @@ func freePair(t testing.TB) int {
 	}
 	return fakes[0].Port()
 }
+
+// RunValidating runs a recursor in front of a server that validates the signed zones
+// named, with the keys that they have.
+func RunValidating(t testing.TB, server *Server, zones ...string) *Server {
+	t.Helper()
+	var anchors []string
+	for _, zone := range zones {
+		anchor, err := server.TrustAnchor(t.Context(), zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		anchors = append(anchors, anchor)
+	}
+	return Run(t, Options{ForwardTo: server.Addr(), TrustAnchors: anchors})
+}

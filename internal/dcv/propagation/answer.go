@@ -17,21 +17,20 @@ import (
 // answer is a ServerResult with what decides where to go on.
 type answer struct {
 	ServerResult
-	alias       string        // the CNAME at the name, where TXT was asked for
+	alias       string        // the CNAME at the name
 	child       string        // the zone that the server refers to
 	nameservers []string      // of child
 	negativeTTL time.Duration // of an authoritative absence
 	remembered  time.Duration // how long a recursor goes on giving this answer
 }
 
-// askAll asks all servers at the same time, within the limit.
-func (c *Checker) askAll(ctx context.Context, r dcv.Record, name string, servers []endpoint) []answer {
+// askAll asks all servers at the same time, within the limit of the survey.
+func (v *survey) askAll(ctx context.Context, r dcv.Record, name string, servers []endpoint) []answer {
 	answers := make([]answer, len(servers))
 	var group errgroup.Group
-	group.SetLimit(c.config.Concurrency)
 	for i, s := range servers {
 		group.Go(func() error {
-			answers[i] = c.askOne(ctx, r, name, s)
+			answers[i] = v.askOne(ctx, r, name, s)
 			return nil
 		})
 	}
@@ -39,15 +38,20 @@ func (c *Checker) askAll(ctx context.Context, r dcv.Record, name string, servers
 	return answers
 }
 
-func (c *Checker) askOne(ctx context.Context, r dcv.Record, name string, s endpoint) answer {
+func (v *survey) askOne(ctx context.Context, r dcv.Record, name string, s endpoint) answer {
 	a := answer{ServerResult: ServerResult{Name: s.name, Address: resolver.Display(s.addr)}}
 	if s.addr == "" {
 		a.Detail = s.missing
 		return a
 	}
 	m := resolver.Question(name, dns.StringToType[string(r.Type)], s.recursive)
-	reply, err := c.client.Ask(ctx, s.addr, m)
-	if err != nil {
+	reply, err := v.ask(ctx, s, m)
+	switch {
+	case resolver.IsBogus(err):
+		// Certificate authorities validate: to them there is no record.
+		a.Answered, a.Detail = true, resolver.Reason(err)
+		return a
+	case err != nil:
 		a.Detail = resolver.Reason(err)
 		return a
 	}
@@ -92,6 +96,7 @@ func (a *answer) read(r dcv.Record, name string, reply *dns.Msg, recursive bool)
 // CNAMEs to a TXT record itself. Those of a CNAME record are never followed.
 func (a *answer) values(r dcv.Record, name string, reply *dns.Msg, recursive bool) []string {
 	alias := resolver.Alias(reply, name)
+	a.alias = alias
 	switch {
 	case r.Type == dcv.CNAME && alias != "":
 		return []string{alias}
@@ -100,7 +105,6 @@ func (a *answer) values(r dcv.Record, name string, reply *dns.Msg, recursive boo
 	case recursive:
 		return resolver.Texts(reply, resolver.FollowAlias(reply, name, maxAliases))
 	default:
-		a.alias = alias
 		return resolver.Texts(reply, name)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
 )
@@ -18,6 +20,8 @@ const (
 	// maxRetry is when to look again even if a resolver remembers for longer:
 	// a farm of resolvers has many memories.
 	maxRetry = 10 * time.Minute
+	// atOnce is how many records are looked for at a time.
+	atOnce = 16
 )
 
 // Observation is what one Check saw.
@@ -59,43 +63,69 @@ type ServerResult struct {
 // the DNS are part of the observation. The error is about an invalid record or
 // the end of ctx.
 func (c *Checker) Check(ctx context.Context, r dcv.Record) (Observation, error) {
-	if err := r.Validate(); err != nil {
-		return Observation{}, fmt.Errorf("propagation: %w", err)
+	all, err := c.CheckAll(ctx, []dcv.Record{r})
+	if err != nil {
+		return Observation{}, err
 	}
+	return all[0], nil
+}
+
+// CheckAll is Check for several records, one observation for each, all within one
+// deadline. What they have in common, such as zones and the addresses of name servers,
+// is looked up once, and a server that did not answer once is not waited for again.
+func (c *Checker) CheckAll(ctx context.Context, records []dcv.Record) ([]Observation, error) {
+	for _, r := range records {
+		if err := r.Validate(); err != nil {
+			return nil, fmt.Errorf("propagation: %w", err)
+		}
+	}
+	observations := make([]Observation, len(records))
 	if c.config.Mode == Off {
-		return Observation{Propagated: true, Message: r.Key() + " is taken for propagated: the propagation check is off"}, nil
+		for i, r := range records {
+			observations[i] = Observation{Propagated: true, Message: r.Key() + " is taken for propagated: the propagation check is off"}
+		}
+		return observations, nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.config.Deadline)
 	defer cancel()
-	o := c.observe(bounded, r)
-	if err := context.Cause(ctx); err != nil {
-		return Observation{}, fmt.Errorf("propagation: check %s: %w", r.Key(), err)
+	v := c.survey()
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, r := range records {
+		group.Go(func() error {
+			observations[i] = v.observe(bounded, r)
+			return nil
+		})
 	}
-	return o, nil
+	_ = group.Wait() // the functions return no error
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("propagation: check %d record(s): %w", len(records), err)
+	}
+	return observations, nil
 }
 
-func (c *Checker) observe(ctx context.Context, r dcv.Record) Observation {
-	if c.config.Mode == Recursive {
-		return c.recursive(ctx, r, c.config.Recursors)
+func (v *survey) observe(ctx context.Context, r dcv.Record) Observation {
+	if v.config.Mode == Recursive {
+		return v.recursive(ctx, r, v.config.Recursors)
 	}
-	o := c.authoritative(ctx, r)
-	if !o.Propagated || len(c.config.Confirm) == 0 {
+	o := v.authoritative(ctx, r)
+	if !o.Propagated || len(v.config.Confirm) == 0 {
 		return o
 	}
-	return confirmed(o, c.recursive(ctx, r, c.config.Confirm))
+	return confirmed(o, v.recursive(ctx, r, v.config.Confirm))
 }
 
 // authoritative asks the servers of the zone that the record lies in, or for a
 // TXT record of the zone to which CNAMEs lead.
-func (c *Checker) authoritative(ctx context.Context, r dcv.Record) Observation {
+func (v *survey) authoritative(ctx context.Context, r dcv.Record) Observation {
 	name := r.FQDN
 	for step := range maxAliases + 1 {
-		zone, answers, err := c.askZone(ctx, r, name, step == 0)
+		zone, answers, err := v.askZone(ctx, r, name, step == 0)
 		if err != nil {
 			return unlocated(r, name, err)
 		}
 		target := commonAlias(answers)
-		if target == "" {
+		if target == "" || r.Type == dcv.CNAME {
 			o := judge(r, name, answers)
 			o.NegativeTTL = max(o.NegativeTTL, zone.NegativeTTL)
 			return o
@@ -110,29 +140,29 @@ func (c *Checker) authoritative(ctx context.Context, r dcv.Record) Observation {
 
 // askZone asks all authoritative servers for name, down the delegations that
 // they refer to. The configured servers stand in for those of the first name.
-func (c *Checker) askZone(ctx context.Context, r dcv.Record, name string, first bool) (resolver.Zone, []answer, error) {
-	zone, servers, err := c.locate(ctx, name, first)
+func (v *survey) askZone(ctx context.Context, r dcv.Record, name string, first bool) (resolver.Zone, []answer, error) {
+	zone, servers, err := v.locate(ctx, name, first)
 	if err != nil {
 		return zone, nil, err
 	}
 	for {
-		answers := c.askAll(ctx, r, name, servers)
+		answers := v.askAll(ctx, r, name, servers)
 		child, nameservers := delegation(answers, zone.Name)
 		if child == "" {
 			return zone, answers, nil
 		}
 		zone = resolver.Zone{Name: child}
-		servers = c.addresses(ctx, nameservers)
+		servers = v.addresses(ctx, nameservers)
 	}
 }
 
 // recursive asks recursive servers for the record.
-func (c *Checker) recursive(ctx context.Context, r dcv.Record, list []string) Observation {
+func (v *survey) recursive(ctx context.Context, r dcv.Record, list []string) Observation {
 	servers := make([]endpoint, 0, len(list))
 	for _, addr := range list {
 		servers = append(servers, endpoint{addr: addr, recursive: true})
 	}
-	answers := c.askAll(ctx, r, r.FQDN, servers)
+	answers := v.askAll(ctx, r, r.FQDN, servers)
 	o := judge(r, r.FQDN, answers)
 	if o.Propagated {
 		return o

@@ -31,7 +31,7 @@ const resolvConf = "/etc/resolv.conf"
 
 const (
 	defaultDeadline    = 30 * time.Second
-	defaultConcurrency = 8
+	defaultConcurrency = 16
 )
 
 // Config is how to look.
@@ -53,15 +53,17 @@ type Config struct {
 	AuthoritativePort uint16
 	// QueryTimeout bounds one attempt; default [resolver.DefaultTimeout].
 	QueryTimeout time.Duration
-	// Deadline bounds one Check; default 30 s.
+	// Deadline bounds one Check or CheckAll; default 30 s.
 	Deadline time.Duration
-	// Concurrency is how many questions one Check has under way; default 8.
+	// Concurrency is how many questions one of them has under way to authoritative
+	// servers, and as many to recursors; default 16.
 	Concurrency int
 	// HTTP carries DNS over HTTPS; default [resolver.Client].
 	HTTP *http.Client
 }
 
-// Checker observes records. It is safe for concurrent use and remembers nothing.
+// Checker observes records. It is safe for concurrent use and remembers nothing from
+// one check to the next.
 type Checker struct {
 	config Config
 	client *resolver.Client

@@ -29,26 +29,26 @@ var errNotDelegated = errors.New("the name is not in any delegated zone: check t
 // about labels with an underscore in front: the answer NXDOMAIN would make them
 // remember that the record is absent. If such a label is a zone of its own, the
 // servers of its parent refer to it.
-func (c *Checker) locate(ctx context.Context, name string, first bool) (resolver.Zone, []endpoint, error) {
-	if configured := c.config.AuthoritativeServers; first && len(configured) > 0 {
+func (v *survey) locate(ctx context.Context, name string, first bool) (resolver.Zone, []endpoint, error) {
+	if configured := v.config.AuthoritativeServers; first && len(configured) > 0 {
 		servers := make([]endpoint, 0, len(configured))
 		for _, addr := range configured {
 			servers = append(servers, endpoint{addr: addr})
 		}
 		return resolver.Zone{Name: "."}, servers, nil
 	}
-	zone, err := resolver.FindZone(ctx, withoutUnderscores(name), c.recursors.Lookup)
+	zone, err := resolver.FindZone(ctx, withoutUnderscores(name), v.lookup)
 	if err != nil {
 		return zone, nil, err
 	}
 	if zone.Name == "." {
 		return zone, nil, errNotDelegated
 	}
-	nameservers, err := c.nameservers(ctx, zone.Name)
+	nameservers, err := v.nameservers(ctx, zone.Name)
 	if err != nil {
 		return zone, nil, err
 	}
-	return zone, c.addresses(ctx, nameservers), nil
+	return zone, v.addresses(ctx, nameservers), nil
 }
 
 func withoutUnderscores(name string) string {
@@ -58,8 +58,8 @@ func withoutUnderscores(name string) string {
 	return name
 }
 
-func (c *Checker) nameservers(ctx context.Context, zone string) ([]string, error) {
-	reply, err := c.recursors.Lookup(ctx, zone, dns.TypeNS)
+func (v *survey) nameservers(ctx context.Context, zone string) ([]string, error) {
+	reply, err := v.lookup(ctx, zone, dns.TypeNS)
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +78,14 @@ func (c *Checker) nameservers(ctx context.Context, zone string) ([]string, error
 
 // addresses looks up the IPv4 and IPv6 addresses of name servers. A name
 // without any yields an endpoint that cannot be asked.
-func (c *Checker) addresses(ctx context.Context, names []string) []endpoint {
+func (v *survey) addresses(ctx context.Context, names []string) []endpoint {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
 	found := make([][]endpoint, len(names)*len(types))
 	errs := make([]error, len(found))
 	var group errgroup.Group
-	group.SetLimit(c.config.Concurrency)
 	for i := range found {
 		group.Go(func() error {
-			found[i], errs[i] = c.addressesOf(ctx, names[i/len(types)], types[i%len(types)])
+			found[i], errs[i] = v.addressesOf(ctx, names[i/len(types)], types[i%len(types)])
 			return nil
 		})
 	}
@@ -107,15 +106,15 @@ func (c *Checker) addresses(ctx context.Context, names []string) []endpoint {
 	return all
 }
 
-func (c *Checker) addressesOf(ctx context.Context, name string, qtype uint16) ([]endpoint, error) {
-	reply, err := c.recursors.Lookup(ctx, name, qtype)
+func (v *survey) addressesOf(ctx context.Context, name string, qtype uint16) ([]endpoint, error) {
+	reply, err := v.lookup(ctx, name, qtype)
 	if err != nil {
 		return nil, err
 	}
 	var found []endpoint
 	for _, rr := range reply.Answer {
 		if addr := address(rr); resolver.Usable(addr) {
-			found = append(found, endpoint{name: name, addr: netip.AddrPortFrom(addr, c.config.AuthoritativePort).String()})
+			found = append(found, endpoint{name: name, addr: netip.AddrPortFrom(addr, v.config.AuthoritativePort).String()})
 		}
 	}
 	return found, nil

@@ -63,7 +63,7 @@ func (c *Client) ask(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, 
 		return c.overHTTPS(ctx, server, m)
 	}
 	reply, err := c.exchange(ctx, "udp", server, m)
-	if isTimeout(err) || (err == nil && reply.Truncated) {
+	if IsTimeout(err) || (err == nil && reply.Truncated) {
 		return c.exchange(ctx, "tcp", server, m)
 	}
 	return reply, err
@@ -104,7 +104,8 @@ func matches(reply, m *dns.Msg) error {
 	return nil
 }
 
-func isTimeout(err error) bool {
+// IsTimeout reports whether a server gave no answer in time.
+func IsTimeout(err error) bool {
 	netErr, ok := errors.AsType[net.Error](err)
 	return ok && netErr.Timeout()
 }
@@ -112,10 +113,13 @@ func isTimeout(err error) bool {
 // Reason says in a few words why a server gave no answer.
 func Reason(err error) string {
 	rcode, isRcode := errors.AsType[*RcodeError](err)
+	bogus, isBogus := errors.AsType[*BogusError](err)
 	switch {
+	case isBogus:
+		return bogus.Reason()
 	case isRcode:
 		return dns.RcodeToString[rcode.Rcode]
-	case isTimeout(err), errors.Is(err, context.DeadlineExceeded):
+	case IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"

@@ -31,16 +31,18 @@ type Resolver struct {
 }
 
 // Lookup returns the first answer that settles the question: NOERROR, with or
-// without records, or NXDOMAIN. The error joins what every server said.
+// without records, or NXDOMAIN. A [*BogusError] of one server settles it as well:
+// the others may not validate, but certificate authorities do. Any other error
+// joins what every server said.
 func (r *Resolver) Lookup(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
 	var errs []error
 	for _, server := range r.Servers {
-		reply, err := r.Client.Ask(ctx, server, Question(name, qtype, true))
-		if err == nil {
-			err = settled(server, reply)
-		}
+		reply, err := r.Client.lookup(ctx, server, name, qtype)
 		if err == nil {
 			return reply, nil
+		}
+		if IsBogus(err) {
+			return nil, err
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -51,6 +53,17 @@ func (r *Resolver) Lookup(ctx context.Context, name string, qtype uint16) (*dns.
 		return nil, errors.New("dns: no recursive name server is configured")
 	}
 	return nil, errors.Join(errs...)
+}
+
+func (c *Client) lookup(ctx context.Context, server, name string, qtype uint16) (*dns.Msg, error) {
+	reply, err := c.Ask(ctx, server, Question(name, qtype, true))
+	if err != nil {
+		return nil, err
+	}
+	if bogus := c.Bogus(ctx, server, reply); bogus != nil {
+		return nil, bogus
+	}
+	return reply, settled(server, reply)
 }
 
 func settled(server string, reply *dns.Msg) error {

@@ -65,13 +65,17 @@ func (p *Provider) Prepare(ctx context.Context, request providers.Request) ([]pr
 
 // publish are the challenges that somebody else than InterNetX has to publish.
 func (p *Provider) publish(element authentication, commonName string) ([]providers.Challenge, error) {
-	if p.provisions(element.Method) {
+	if element.Provisioning != nil && *element.Provisioning {
 		return nil, nil
 	}
 	return element.challenges(commonName)
 }
 
 func (p *Provider) provisions(method string) bool { return p.config.Provisioning && method == dcvDNS }
+
+// Provisions implements providers.Provisioner: the records of zones that InterNetX manages,
+// once SSL Manager is connected to AutoDNS.
+func (p *Provider) Provisions(method providers.Method) bool { return vendorMethod(method) == dcvDNS }
 
 // prepare asks for the authentication by all methods and picks that of the request.
 func (p *Provider) prepare(ctx context.Context, request providers.Request, businessCase string) (authentication, error) {
@@ -115,7 +119,7 @@ func requestOf(body any) request { return request{body: body} }
 func (p *Provider) choose(element authentication, request providers.Request) (authentication, error) {
 	switch element.Method {
 	case dcvDNS:
-		provisioning := p.config.Provisioning
+		provisioning := p.config.Provisioning || request.Provision
 		element.Provisioning = &provisioning
 	case dcvEmail:
 		return chooseEmails(element, request)
@@ -125,9 +129,10 @@ func (p *Provider) choose(element authentication, request providers.Request) (au
 
 func chooseEmails(element authentication, request providers.Request) (authentication, error) {
 	pick := func(e *authentication, name string) error {
-		email := request.Emails[name]
-		if len(e.ApproverEmails) > 0 && !slices.ContainsFunc(e.ApproverEmails, func(o string) bool { return strings.EqualFold(o, email) }) {
-			return invalid(opPrepare.name, "spec.dcv.methods", fmt.Sprintf("%s may not approve %s", email, name))
+		email, ok := accepted(e.ApproverEmails, request.Emails[name])
+		if !ok {
+			return invalid(opPrepare.name, "spec.dcv.approverMailbox",
+				fmt.Sprintf("%s may not approve %s, but these may: %s", request.Emails[name], name, strings.Join(e.ApproverEmails, ", ")))
 		}
 		e.ApproverEmails = []string{email}
 		return nil
@@ -142,6 +147,27 @@ func chooseEmails(element authentication, request providers.Request) (authentica
 		}
 	}
 	return element, nil
+}
+
+// accepted is the address among those that may approve: the one wished, or the same mailbox
+// at another domain of the name. Without a list the wish is all there is.
+func accepted(list []string, wish string) (string, bool) {
+	if len(list) == 0 {
+		return wish, true
+	}
+	mailbox, _, _ := strings.Cut(wish, "@")
+	for _, match := range []func(string) bool{
+		func(o string) bool { return strings.EqualFold(o, wish) },
+		func(o string) bool {
+			local, _, _ := strings.Cut(o, "@")
+			return strings.EqualFold(local, mailbox)
+		},
+	} {
+		if i := slices.IndexFunc(list, match); i >= 0 {
+			return list[i], true
+		}
+	}
+	return "", false
 }
 
 // Buy implements providers.Provider with CertificateCreate. The answer has the number of a

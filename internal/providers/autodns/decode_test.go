@@ -98,7 +98,7 @@ func TestEmailOfAnotherDomain(t *testing.T) {
 	request.Method, request.Emails = providers.MethodEmail, map[string]string{"example.com": "me@example.com"}
 	_, _, err := v.provider(nil).Prepare(t.Context(), request)
 	require.Equal(t, providers.Invalid, providers.KindOf(err))
-	assert.ErrorContains(t, err, "spec.dcv.methods")
+	assert.ErrorContains(t, err, "spec.dcv.approverMailbox")
 }
 
 func decodeCertificate(t testing.TB, text string) certificate {

@@ -38,6 +38,8 @@ func buy(request providers.Request) func(context.Context, *Provider) error {
 
 func orderCases() []operationCase {
 	email := testRequest("example.com")
+	provisioned := testRequest("example.com")
+	provisioned.Provision = true
 	email.Method, email.Emails = providers.MethodEmail, map[string]string{"example.com": "admin@example.com"}
 	file := testRequest("example.com")
 	file.Method = providers.MethodFile
@@ -67,6 +69,10 @@ func orderCases() []operationCase {
 			name: "create by DNS in a zone of InterNetX", key: "POST certificate", do: buy(testRequest("example.com")),
 			config: func(c *Config) { c.Provisioning = true },
 			want:   []string{"POST certificate " + orderHead + `"authentication":{"method":"DNS",` + zoneLine + `,"provisioning":true}}`},
+		},
+		{
+			name: "create by DNS, written by InterNetX", key: "POST certificate", do: buy(provisioned),
+			want: []string{"POST certificate " + orderHead + `"authentication":{"method":"DNS",` + zoneLine + `,"provisioning":true}}`},
 		},
 		{
 			name: "create by file", key: "POST certificate", do: buy(file),
