@@ -191,9 +191,8 @@ func onlyWaits(s *scope) bool {
 	if issuance.State != v1alpha1.OrderIssuing && len(issuance.Challenges) == 0 {
 		return false
 	}
-	switch Reason(waiting.Reason) { //nolint:exhaustive // all others are about something else
-	case ReasonAwaitingValidation, ReasonAwaitingApproval, ReasonAwaitingCertificate, ReasonAwaitingRecords:
-		return true
-	}
-	return false
+	// All others are about something else than the reseller.
+	return slices.Contains([]Reason{
+		ReasonAwaitingValidation, ReasonAwaitingApproval, ReasonAwaitingCertificate, ReasonAwaitingRecords,
+	}, Reason(waiting.Reason))
 }

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -73,15 +74,14 @@ func (s *servant) Price(_ context.Context, request providers.Request) (providers
 }
 
 func (s *servant) Find(ctx context.Context, trace providers.Trace) ([]providers.Found, error) {
-	evidence, ok := s.sees[trace.Kind]
-	switch trace.Kind { //nolint:exhaustive // the others are found as usual
-	case providers.Cancel, providers.Revoke, providers.AddNames:
-		if !ok {
-			return nil, nil
-		}
-		return []providers.Found{{Order: providers.Order{IDs: trace.IDs}, Evidence: evidence}}, nil
+	if !slices.Contains([]providers.OperationKind{providers.Cancel, providers.Revoke, providers.AddNames}, trace.Kind) {
+		return s.reseller.Find(ctx, trace)
 	}
-	return s.reseller.Find(ctx, trace)
+	evidence, ok := s.sees[trace.Kind]
+	if !ok {
+		return nil, nil
+	}
+	return []providers.Found{{Order: providers.Order{IDs: trace.IDs}, Evidence: evidence}}, nil
 }
 
 func (s *servant) ChangeMethod(_ context.Context, _ providers.IDs, domain string, method providers.Method, email string) ([]providers.Challenge, error) {
