@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,13 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
@@ -301,4 +305,80 @@ func writesMoney(rule rbacv1.PolicyRule) bool {
 		return strings.HasPrefix(resource, "resellerorders") || strings.HasPrefix(resource, "resellerpurchases")
 	})
 	return writes && money
+}
+
+// The kinds of the Prometheus operator, which the control plane of the tests doesn't serve.
+func TestMonitoring(t *testing.T) {
+	t.Parallel()
+	objects, err := Render(chartDir, matrix(t)["everything"])
+	require.NoError(t, err)
+	monitors := typed[monitoringv1.ServiceMonitor](t, objects, "ServiceMonitor")
+	require.Len(t, monitors, 1)
+	var ports []string
+	for _, service := range typed[corev1.Service](t, objects, "Service") {
+		if labels.SelectorFromSet(monitors[0].Spec.Selector.MatchLabels).Matches(labels.Set(service.Labels)) {
+			ports = append(ports, service.Spec.Ports[0].Name)
+		}
+	}
+	assert.Contains(t, ports, monitors[0].Spec.Endpoints[0].Port)
+
+	for _, rule := range typed[monitoringv1.PrometheusRule](t, objects, "PrometheusRule") {
+		assert.NotEmpty(t, rule.Spec.Groups, rule.Name)
+	}
+	assert.Len(t, typed[monitoringv1.PrometheusRule](t, objects, "PrometheusRule"), count(t, "rules/*.yaml"))
+	dashboards := 0
+	for _, config := range typed[corev1.ConfigMap](t, objects, "ConfigMap") {
+		for file, content := range config.Data {
+			dashboards++
+			assert.Equal(t, "1", config.Labels["grafana_dashboard"])
+			assert.True(t, json.Valid([]byte(content)), file)
+		}
+	}
+	assert.Equal(t, count(t, "dashboards/*.json"), dashboards)
+}
+
+func count(t *testing.T, pattern string) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(chartDir, "files", pattern))
+	require.NoError(t, err)
+	return len(files)
+}
+
+// Nobody can take the sandbox for a live account, whichever of its objects he sees.
+func TestSandboxIsMarked(t *testing.T) {
+	t.Parallel()
+	release := matrix(t)["sandbox"]
+	objects, err := Render(chartDir, release)
+	require.NoError(t, err)
+	marked := map[string]bool{}
+	for _, object := range objects {
+		if object.GetLabels()["reseller-issuer.io/sandbox"] == "not-a-live-account" {
+			marked[object.GetKind()+" "+object.GetName()] = true
+			assert.Contains(t, object.GetName(), "sandbox")
+		}
+	}
+	assert.Equal(t, map[string]bool{
+		"Deployment reseller-issuer-sandbox": true, "Service reseller-issuer-sandbox": true, "Secret reseller-issuer-sandbox-tls": true,
+		"Secret reseller-issuer-sandbox-account": true, "ResellerClusterIssuer sandbox": true,
+	}, marked)
+	files, err := Files(chartDir, release)
+	require.NoError(t, err)
+	assert.Contains(t, files[name+"/templates/NOTES.txt"], "SIMULATED reseller. It buys nothing")
+	for _, object := range rendered(t, "{}") {
+		assert.NotContains(t, object.GetName(), "sandbox")
+	}
+}
+
+// A CA of the cluster's own is trusted for the sandbox's endpoint alone where the flag allows it.
+func TestSandboxEndpointIsAllowed(t *testing.T) {
+	t.Parallel()
+	endpoint := "https://reseller-issuer-sandbox.reseller-issuer.svc:8443/cyberssl/v1"
+	for values, want := range map[string]string{
+		"{sandbox: {enabled: true}, config: {allowedEndpoints: []}}":                      "--allowed-endpoints=" + endpoint,
+		"{sandbox: {enabled: true}, config: {allowedEndpoints: [\"https://a.example\"]}}": "--allowed-endpoints=https://a.example," + endpoint,
+		"{sandbox: {enabled: true}, config: {allowedEndpoints: [\"*\"]}}":                 "--allowed-endpoints=*",
+		"{config: {allowedEndpoints: [\"https://a.example\"]}}":                           "--allowed-endpoints=https://a.example",
+	} {
+		assert.Contains(t, arguments(t, rendered(t, values)), want, values)
+	}
 }
