@@ -16,12 +16,12 @@ PHASE := tools/phase/phase.sh
 BIN := bin
 # A number of inputs and not a time: Go's fuzzer now and then calls the end of its time a failure.
 FUZZTIME ?= 5000x
-IMAGE ?= reseller-issuer:$(VERSION)
-HOOK_IMAGE ?= dcv-hook-libdns:$(VERSION)
 # The program with the clouds' SDKs is a module of its own, which ./... leaves out.
 HOOK := cmd/dcv-hook-libdns
 
 tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)
+
+include tools/release/release.mk
 
 ##@ Use it
 
@@ -42,16 +42,6 @@ build: ## Build the controller and the sandbox reseller into bin/.
 .PHONY: build-hook
 build-hook: ## Build the program that publishes through libdns into bin/.
 	@go -C $(HOOK) build -ldflags '$(LDFLAGS)' -o $(CURDIR)/$(BIN)/ .
-
-.PHONY: image-hook
-image-hook: build-hook ## Build that program's image in the same way.
-	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
-	buildah bud --isolation chroot --ignorefile $(HOOK)/.dockerignore --file $(HOOK)/Dockerfile --tag $(HOOK_IMAGE) .
-
-.PHONY: image
-image: build ## Build the controller's image from the binary, FROM scratch (buildah).
-	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
-	buildah bud --isolation chroot --tag $(IMAGE) .
 
 ##@ Work on it
 
@@ -109,10 +99,10 @@ verify: ## Fail if generated files or go.mod files are stale.
 
 .PHONY: clean
 clean: ## Remove what was built here.
-	@rm -rf $(BIN) e2e/.cache
+	@rm -rf $(BIN) $(DIST) e2e/.cache
 
 # Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
-PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc
+PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc buildah=buildah
 .PHONY: packages
 packages:
 	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \
