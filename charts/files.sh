@@ -12,7 +12,7 @@ copy() { # copy DIRECTORY FILE...
   mkdir -p "$target"
   for file in "$@"; do
     case $file in
-      */kustomization.yaml | *_test.yaml | */namespace.yaml | */service_account.yaml) ;;
+      */kustomization.yaml | */namespace.yaml | */service_account.yaml | */rules_test.yaml | */prometheusrule.yaml) ;;
       *) cp "$file" "$target/" ;;
     esac
   done

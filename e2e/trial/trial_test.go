@@ -183,6 +183,13 @@ func TestTrial(t *testing.T) {
 	assert.Contains(t, leaf.Issuer.CommonName, "SANDBOX - NOT TRUSTED")
 	assert.ElementsMatch(t, []string{"www.example.com", "*.example.net"}, leaf.DNSNames)
 
+	// The quick start's last step: a new key, and the same purchase.
+	secret := &corev1.Secret{}
+	c.get(secret, "default", "trial-tls")
+	require.NoError(t, c.client.Delete(t.Context(), secret))
+	again := c.await("default", "trial-tls")
+	assert.NotEqual(t, leaf.SerialNumber, again.SerialNumber)
+
 	before := c.tls()
 	c.helm("upgrade", release, pack, "--set=sandbox.enabled=true,replicaCount=1")
 	assert.Equal(t, before, c.tls(), "an upgrade keeps the certificate that both sides have loaded")
@@ -204,10 +211,15 @@ func TestTrial(t *testing.T) {
 func (c *cluster) obtain(certificate *cmapi.Certificate) *x509.Certificate {
 	c.t.Helper()
 	require.NoError(c.t, c.client.Create(c.t.Context(), certificate))
+	return c.await(certificate.Namespace, certificate.Spec.SecretName)
+}
+
+// await waits for a Secret and returns the leaf in it.
+func (c *cluster) await(namespace, name string) *x509.Certificate {
+	c.t.Helper()
 	secret := &corev1.Secret{}
 	require.EventuallyWithT(c.t, func(collect *assert.CollectT) {
-		key := client.ObjectKey{Namespace: certificate.Namespace, Name: certificate.Spec.SecretName}
-		require.NoError(collect, c.client.Get(c.t.Context(), key, secret))
+		require.NoError(collect, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, secret))
 	}, patience, period, "the controller's log: %s", c.log())
 	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
 	require.NotNil(c.t, block)
