@@ -78,7 +78,10 @@ func chartValues() string {
 		case isList && len(list.GetSlice()) == 0:
 			value = "[]"
 		case isList:
-			value = "\n    - " + strings.Join(list.GetSlice(), "\n    - ")
+			value = ""
+			for _, item := range list.GetSlice() {
+				value += "\n    - " + strconv.Quote(item)
+			}
 		case strings.HasSuffix(f.Name, "-bind-address"):
 			value = strconv.Quote(f.DefValue)
 		}
