@@ -72,6 +72,9 @@ func aggregation(object *unstructured.Unstructured) []string {
 	return roles
 }
 
+// stated are flags whose defaults the chart states, because it may add to them.
+var stated = []string{"--allowed-endpoints", "--allowed-hook-urls", "--http-file-service"}
+
 // pod is a Deployment without labels, image, and the flags that have their defaults.
 func pod(t *testing.T, object *unstructured.Unstructured) appsv1.DeploymentSpec {
 	t.Helper()
@@ -82,7 +85,7 @@ func pod(t *testing.T, object *unstructured.Unstructured) appsv1.DeploymentSpec 
 	container := &spec.Template.Spec.Containers[0]
 	container.Image = ""
 	container.Args = slices.DeleteFunc(slices.Clone(container.Args), func(arg string) bool {
-		return strings.HasPrefix(arg, "--allowed-endpoints=") || strings.HasPrefix(arg, "--http-file-service=")
+		return slices.ContainsFunc(stated, func(flag string) bool { return strings.HasPrefix(arg, flag+"=") })
 	})
 	slices.Sort(container.Args)
 	return spec
