@@ -16,12 +16,12 @@ PHASE := tools/phase/phase.sh
 BIN := bin
 # A number of inputs and not a time: Go's fuzzer now and then calls the end of its time a failure.
 FUZZTIME ?= 5000x
-IMAGE ?= reseller-issuer:$(VERSION)
-HOOK_IMAGE ?= dcv-hook-libdns:$(VERSION)
 # The program with the clouds' SDKs is a module of its own, which ./... leaves out.
 HOOK := cmd/dcv-hook-libdns
 
 tool = go tool -modfile=$(CURDIR)/tools/$(1)/go.mod $(1)
+
+include tools/release/release.mk
 
 ##@ Use it
 
@@ -42,16 +42,6 @@ build: ## Build the controller and the sandbox reseller into bin/.
 .PHONY: build-hook
 build-hook: ## Build the program that publishes through libdns into bin/.
 	@go -C $(HOOK) build -ldflags '$(LDFLAGS)' -o $(CURDIR)/$(BIN)/ .
-
-.PHONY: image-hook
-image-hook: build-hook ## Build that program's image in the same way.
-	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
-	buildah bud --isolation chroot --ignorefile $(HOOK)/.dockerignore --file $(HOOK)/Dockerfile --tag $(HOOK_IMAGE) .
-
-.PHONY: image
-image: build ## Build the controller's image from the binary, FROM scratch (buildah).
-	@command -v buildah >/dev/null || $(MAKE) --no-print-directory packages PACKAGES='buildah=buildah'
-	buildah bud --isolation chroot --tag $(IMAGE) .
 
 ##@ Work on it
 
@@ -95,11 +85,13 @@ lint: ## Lint all modules.
 	@cd $(HOOK) && $(call tool,golangci-lint) run ./...
 
 .PHONY: generate
-generate: ## Make CRDs, deep copies, and the pages of the API and of the flags.
+generate: ## Make CRDs, deep copies, the pages of API, flags and verbs, and the chart's files, values and README.
 	@$(call tool,controller-gen) object crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(call tool,crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=tools/crd-ref-docs/config.yaml --renderer=markdown --output-path=docs/reference/api.md
-	@go test -count=1 -run TestFlagsPage ./cmd/reseller-issuer -update >/dev/null
+	@go test -count=1 -run 'TestFlagsPage|TestChartHasEveryFlag' ./cmd/reseller-issuer -update >/dev/null
 	@go test -count=1 -run TestVerbsPage ./cmd/kubectl-reseller -update >/dev/null
+	@charts/files.sh
+	@go test -count=1 -run TestReadme ./charts -update >/dev/null
 
 .PHONY: verify
 verify: ## Fail if generated files or go.mod files are stale.
@@ -107,10 +99,10 @@ verify: ## Fail if generated files or go.mod files are stale.
 
 .PHONY: clean
 clean: ## Remove what was built here.
-	@rm -rf $(BIN) e2e/.cache
+	@rm -rf $(BIN) $(DIST) e2e/.cache
 
 # Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
-PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc
+PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc buildah=buildah
 .PHONY: packages
 packages:
 	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \

@@ -16,8 +16,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	// The image has no time zones of its own,
+	_ "time/tzdata"
 
-	// The image has no certificates of its own.
+	// and no certificates.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
@@ -50,7 +52,7 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 		return err
 	}
 	if o.version {
-		_, err := fmt.Println(version) //nolint:forbidigo // it is the output
+		_, err := fmt.Println("dcv-hook-libdns", version) //nolint:forbidigo // it is the output
 		return err
 	}
 	zones, secrets, err := load(o.config)

@@ -54,6 +54,7 @@ type config struct {
 
 	allowedEndpoints []string
 	allowedHooks     []string
+	caBundles        []string
 	insecureLoopback bool
 	allowedSolvers   []string
 
@@ -126,6 +127,7 @@ func (c *config) flags() *pflag.FlagSet {
 
 	f.StringSliceVar(&c.allowedEndpoints, "allowed-endpoints", c.allowedEndpoints, "URL prefixes that issuers may use as endpoint; * allows all")
 	f.StringSliceVar(&c.allowedHooks, "allowed-hook-urls", c.allowedHooks, "URL prefixes that issuers may use as url of a solver of the kind http; * allows all")
+	f.StringSliceVar(&c.caBundles, "ca-bundle", c.caBundles, "files with CA certificates in PEM that are trusted besides the well-known ones when resellers and solvers are called, as for a proxy that inspects TLS; read at start")
 	f.BoolVar(&c.insecureLoopback, "insecure-loopback", c.insecureLoopback, "for development: resellers may be on this machine, and plain HTTP to it is allowed")
 
 	f.StringSliceVar(&c.allowedSolvers, "allow-solver", c.allowedSolvers, "NAMESPACE/KIND: ResellerIssuers in the namespace (* for all) may use solvers of the kind, which reach beyond it: externalDNS, certManagerWebhook or httpFile. ResellerClusterIssuers and issuers in the cluster resource namespace always may")

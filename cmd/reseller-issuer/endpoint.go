@@ -2,12 +2,16 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
 	"strings"
+
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
 // anyEndpoint in --allowed-endpoints allows all.
@@ -39,6 +43,26 @@ func (e endpoints) permit(endpoint string) error {
 		}
 	}
 	return fmt.Errorf("%s is not in the controller's %s", endpoint, cmp.Or(e.flag, "--allowed-endpoints"))
+}
+
+// trustedRoots are the well-known CAs and those in the files of --ca-bundle; nil, which means
+// the well-known ones, without files.
+func trustedRoots(files []string) (*x509.CertPool, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	var bundle []byte
+	for _, file := range files {
+		content, err := os.ReadFile(file) //nolint:gosec // the administrator names it
+		if err != nil {
+			return nil, fmt.Errorf("--ca-bundle: %w", err)
+		}
+		if !x509.NewCertPool().AppendCertsFromPEM(content) {
+			return nil, fmt.Errorf("--ca-bundle: %s has no certificate in PEM", file)
+		}
+		bundle = append(append(bundle, content...), '\n')
+	}
+	return providers.CertPool(bundle)
 }
 
 // parseEndpoint refuses all that could make two readers of the URL disagree about where

@@ -1,9 +1,17 @@
 package main
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
 func TestPermit(t *testing.T) {
@@ -71,4 +79,46 @@ func TestVendorEndpointsArePermitted(t *testing.T) {
 	for _, endpoint := range vendorEndpoints {
 		require.NoError(t, endpoints{prefixes: c.allowedEndpoints}.permit(endpoint))
 	}
+}
+
+func TestTrustedRoots(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	directory := t.TempDir()
+	bundle, empty := filepath.Join(directory, "ca.crt"), filepath.Join(directory, "empty")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(bundle, certificate, 0o600))
+	require.NoError(t, os.WriteFile(empty, []byte("no PEM"), 0o600))
+
+	get := func(files ...string) error {
+		roots, err := trustedRoots(files)
+		require.NoError(t, err)
+		client := providers.NewHTTPClient(providers.Options{RootCAs: roots, AllowLoopback: true})
+		defer client.CloseIdleConnections()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	}
+	var unknown x509.UnknownAuthorityError
+	require.ErrorAs(t, get(), &unknown)
+	require.NoError(t, get(bundle))
+	require.NoError(t, get(bundle, bundle))
+
+	roots, err := trustedRoots([]string{bundle})
+	require.NoError(t, err)
+	system, err := x509.SystemCertPool()
+	require.NoError(t, err)
+	require.False(t, roots.Equal(system))
+	system.AddCert(server.Certificate())
+	require.True(t, roots.Equal(system), "the well-known CAs stay trusted")
+
+	_, err = trustedRoots([]string{bundle, empty})
+	require.EqualError(t, err, "--ca-bundle: "+empty+" has no certificate in PEM")
+	_, err = trustedRoots([]string{filepath.Join(directory, "missing")})
+	require.ErrorContains(t, err, "--ca-bundle: open ")
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	// Time zones for images that have none.
+	_ "time/tzdata"
 
 	"github.com/spf13/pflag"
 	// Root certificates for images that have none; those of the system come first.

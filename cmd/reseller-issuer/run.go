@@ -115,7 +115,11 @@ func clusterID(ctx context.Context, reader client.Reader, given string) (string,
 // setup builds everything and hands it to the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 	wall := clock.RealClock{}
-	outward := providers.Options{AllowLoopback: c.insecureLoopback}
+	roots, err := trustedRoots(c.caBundles)
+	if err != nil {
+		return err
+	}
+	outward := providers.Options{RootCAs: roots, AllowLoopback: c.insecureLoopback}
 	reseller := connection{
 		http:    providers.NewHTTPClient(outward),
 		allowed: endpoints{prefixes: c.allowedEndpoints, loopback: c.insecureLoopback},

@@ -10,9 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	// Time zones for images that have none.
+	_ "time/tzdata"
 
 	"github.com/spf13/pflag"
 )
+
+// version is set by the linker.
+var version = "unknown"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -31,6 +36,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if opts.version {
+		_, err := fmt.Fprintln(stdout, "reseller-sandbox", version)
 		return err
 	}
 	s, err := newService(opts, stderr)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
 )
 
 // buffer is a bytes.Buffer for two goroutines.
@@ -130,6 +133,37 @@ func TestServesTLSAndASeparateAdmin(t *testing.T) {
 	assert.Contains(t, fetch(t, client, strings.TrimSuffix(r.api, "v1/")+"admin/healthz"), "unknown method", "admin has its own listener")
 }
 
+// A certificate from files, as the Helm chart makes it.
+func TestServesAGivenCertificate(t *testing.T) {
+	t.Parallel()
+	ca, err := sandbox.NewCA(time.Now())
+	require.NoError(t, err)
+	given, err := ca.ServerCertificate([]string{"127.0.0.1"}, time.Now())
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(given.PrivateKey)
+	require.NoError(t, err)
+	directory := t.TempDir()
+	certFile, keyFile := filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key")
+	var chain []byte
+	for _, der := range given.Certificate {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	require.NoError(t, os.WriteFile(certFile, chain, 0o600))
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+
+	r := start(t, "--tls-cert-file="+certFile, "--tls-key-file="+keyFile, "--validation=skip")
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS12}}
+	defer transport.CloseIdleConnections()
+	assert.Contains(t, fetch(t, &http.Client{Transport: transport}, r.admin+"healthz"), `"ok":true`)
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"--version"}, &text, io.Discard))
+	assert.Equal(t, "reseller-sandbox unknown\n", text.String())
+}
+
 func TestRefusesBadFlags(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
@@ -139,6 +173,8 @@ func TestRefusesBadFlags(t *testing.T) {
 		"tick":       {"--tick=0s"},
 		"key":        {"--api-key="},
 		"balance":    {"--balance=much"},
+		"half a TLS": {"--tls-cert-file=cert.pem"},
+		"no TLS":     {"--tls-cert-file=no-such-file", "--tls-key-file=no-such-file", "--listen=127.0.0.1:0"},
 		"salt":       {"--connectreseller-salt=salt"},
 		"iv":         {"--connectreseller-iv=00"},
 		"listen":     {"--listen=127.0.0.1:99999"},

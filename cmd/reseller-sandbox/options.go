@@ -15,12 +15,14 @@ type options struct {
 	listen, adminListen string
 	tls                 bool
 	tlsHosts            []string
+	tlsCert, tlsKey     string
 	rootOut             string
 
 	validation, resolver, fileDial string
 	tick                           time.Duration
 
 	account, apiKey, balance, currency string
+	version                            bool
 
 	maxValidity, year, issueDelay, visibleDelay time.Duration
 	validationInterval, dcvReuse, tokenTTL      time.Duration
@@ -65,6 +67,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.adminListen, "admin-listen", "", "address of the admin API; by default it is served with the resellers' APIs under /admin/")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a certificate of the sandbox's own CA")
 	flags.StringSliceVar(&o.tlsHosts, "tls-host", []string{"localhost", "127.0.0.1", "::1"}, "names and addresses in that certificate")
+	flags.StringVar(&o.tlsCert, "tls-cert-file", "", "file with another certificate to serve HTTPS with, in PEM")
+	flags.StringVar(&o.tlsKey, "tls-key-file", "", "file with its key, in PEM")
 	flags.StringVar(&o.rootOut, "root-out", "", "file to write the root certificate to, in PEM")
 	flags.StringVar(&o.validation, "validation", validationReal, "real: look up records and files as a CA does; skip: take every name as validated")
 	flags.StringVar(&o.resolver, "resolver", "", "DNS resolver host:port for validation; by default the first of /etc/resolv.conf")
@@ -74,6 +78,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.dcvReuse, "dcv-reuse", 0, "how long a validated name needs no new proof")
 	flags.StringVar(&o.account, "account", sandbox.DefaultAccount, "name of the account")
 	flags.StringVar(&o.apiKey, "api-key", sandbox.DefaultAPIKey, "key that opens the account")
+	flags.BoolVar(&o.version, "version", false, "print the version and exit")
 	flags.StringVar(&o.balance, "balance", "10000.00", "balance of the account")
 	flags.StringVar(&o.currency, "currency", "USD", "currency of the account")
 	flags.DurationVar(&o.maxValidity, "max-validity", sandbox.DefaultMaxValidity, "longest lifetime of a certificate")
@@ -119,6 +124,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("unexpected argument %q", rest[0])
 	case o.validation != validationReal && o.validation != validationSkip:
 		return fmt.Errorf("--validation is %q, it must be real or skip", o.validation)
+	case (o.tlsCert == "") != (o.tlsKey == ""):
+		return fmt.Errorf("--tls-cert-file and --tls-key-file: both must be set, or none")
 	case o.tick <= 0:
 		return fmt.Errorf("--tick must be positive")
 	case o.apiKey == "":
@@ -127,6 +134,8 @@ func (o options) check(rest []string) error {
 		return nil
 	}
 }
+
+func (o options) serveTLS() bool { return o.tls || o.tlsCert != "" }
 
 // config is the engine's configuration.
 func (o options) config() (sandbox.Config, error) {

@@ -139,8 +139,8 @@ func (s *service) listen(ctx context.Context, name, address string, handler http
 	if err != nil {
 		return endpoint{}, fmt.Errorf("listen for %s: %w", name, err)
 	}
-	if s.opts.tls {
-		certificate, err := s.engine.CA().ServerCertificate(s.opts.tlsHosts, time.Now())
+	if s.opts.serveTLS() {
+		certificate, err := s.certificate()
 		if err != nil {
 			return endpoint{}, errors.Join(err, listener.Close())
 		}
@@ -154,10 +154,22 @@ func (s *service) listen(ctx context.Context, name, address string, handler http
 	return endpoint{name: name, listener: listener, server: server}, nil
 }
 
+// certificate is the one that the flags name, else one of the sandbox's own CA.
+func (s *service) certificate() (tls.Certificate, error) {
+	if s.opts.tlsCert == "" {
+		return s.engine.CA().ServerCertificate(s.opts.tlsHosts, time.Now())
+	}
+	certificate, err := tls.LoadX509KeyPair(s.opts.tlsCert, s.opts.tlsKey)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("--tls-cert-file and --tls-key-file: %w", err)
+	}
+	return certificate, nil
+}
+
 // addresses is one line per API, "api: URL" and "admin: URL", for people and scripts.
 func (s *service) addresses(endpoints []endpoint) string {
 	scheme := "http://"
-	if s.opts.tls {
+	if s.opts.serveTLS() {
 		scheme = "https://"
 	}
 	api, admin := endpoints[0], endpoints[len(endpoints)-1]

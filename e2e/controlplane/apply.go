@@ -220,12 +220,12 @@ func readObjects(file string) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeObjects(content)
+	return Decode(content)
 }
 
-// decodeObjects splits a YAML stream into its objects, without Kustomizations
+// Decode splits a YAML stream into its objects, without Kustomizations
 // and empty documents.
-func decodeObjects(content []byte) ([]*unstructured.Unstructured, error) {
+func Decode(content []byte) ([]*unstructured.Unstructured, error) {
 	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
 	var objects []*unstructured.Unstructured
 	for {

@@ -43,7 +43,7 @@ func TestDecodeObjects(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objects, err := decodeObjects([]byte(test.text))
+			objects, err := Decode([]byte(test.text))
 			require.NoError(t, err)
 			var kinds []string
 			for _, o := range objects {
@@ -52,13 +52,13 @@ func TestDecodeObjects(t *testing.T) {
 			assert.Equal(t, test.want, kinds)
 		})
 	}
-	_, err := decodeObjects([]byte("kind: [\n"))
+	_, err := Decode([]byte("kind: [\n"))
 	assert.Error(t, err)
 }
 
 func TestCRDNames(t *testing.T) {
 	t.Parallel()
-	objects, err := decodeObjects([]byte(`
+	objects, err := Decode([]byte(`
 kind: CustomResourceDefinition
 spec:
   group: example.test

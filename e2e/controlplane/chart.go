@@ -137,5 +137,5 @@ func (c *chart) renderFile(file string) ([]*unstructured.Unstructured, error) {
 	if err := root.Execute(&text, map[string]any{"Values": c.values, "Release": release}); err != nil {
 		return nil, err
 	}
-	return decodeObjects([]byte(text.String()))
+	return Decode([]byte(text.String()))
 }

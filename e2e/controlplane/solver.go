@@ -67,7 +67,7 @@ func (c *ControlPlane) startSolver(ctx context.Context) error {
 		return err
 	}
 	manifests := fmt.Sprintf(solverManifests, port, SolverGroup, base64.StdEncoding.EncodeToString(c.pki.bundle()))
-	objects, err := decodeObjects([]byte(manifests))
+	objects, err := Decode([]byte(manifests))
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,7 @@ import (
 )
 
 // Namespace has the controller's service account and, as the cluster resource
-// namespace, the Secrets of cluster issuers. It and the name of the account are
-// those of config/rbac.
+// namespace, the Secrets of cluster issuers. The account has the name of the release.
 const (
 	Namespace      = "reseller-issuer"
 	serviceAccount = "reseller-issuer"

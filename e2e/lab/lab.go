@@ -8,16 +8,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/e2e/chart"
 	"github.com/reseller-issuer/reseller-issuer/e2e/controlplane"
 	"github.com/reseller-issuer/reseller-issuer/e2e/process"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/dnstest"
@@ -148,8 +151,8 @@ func (l *Lab) config(elements ...string) string {
 	return filepath.Join(append([]string{l.root, "config"}, elements...)...)
 }
 
-// prepareCluster makes the client, and the controller's namespace and
-// permissions as config/ has them.
+// prepareCluster makes the client, and the controller's namespace, account and
+// permissions.
 func (l *Lab) prepareCluster(ctx context.Context, _ Options) error {
 	types := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -163,8 +166,31 @@ func (l *Lab) prepareCluster(ctx context.Context, _ Options) error {
 	if l.client, err = client.NewWithWatch(l.plane.RESTConfig(), client.Options{Scheme: types}); err != nil {
 		return err
 	}
-	return l.plane.Apply(ctx, l.config("rbac"))
+	if err := l.plane.Apply(ctx, l.config("rbac", "namespace.yaml")); err != nil {
+		return err
+	}
+	permissions, err := l.permissions()
+	if err != nil {
+		return err
+	}
+	return l.plane.ApplyObjects(ctx, permissions...)
 }
+
+// permissions are the account, roles and bindings of the Helm chart as it comes: the controller
+// can do here what it can do there.
+func (l *Lab) permissions() ([]*unstructured.Unstructured, error) {
+	objects, err := chart.Render(l.Chart(), chart.Release{Name: serviceAccount, Namespace: Namespace})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool {
+		group := object.GroupVersionKind().Group
+		return group != "rbac.authorization.k8s.io" && object.GetKind() != "ServiceAccount"
+	}), nil
+}
+
+// Chart is the directory of the Helm chart.
+func (l *Lab) Chart() string { return filepath.Join(l.root, "charts", "reseller-issuer") }
 
 func (l *Lab) startDNS(ctx context.Context, options Options) error {
 	zones := make([]dnstest.ZoneSpec, len(options.Zones))

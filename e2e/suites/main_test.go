@@ -83,7 +83,7 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 }
 
 // inspectLog fails when the controller, over all tests, tried what the RBAC of
-// config/ doesn't allow, crashed, or wrote a credential into its log.
+// the Helm chart doesn't allow, crashed, or wrote a credential into its log.
 func inspectLog() error {
 	log, err := world.Log()
 	if err != nil {

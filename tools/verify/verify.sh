@@ -18,6 +18,12 @@ while IFS= read -r -d '' file; do
     stale=1
   fi
 done < <(cd "$copy" && find . -type f -printf '%P\0')
+while IFS= read -r -d '' file; do
+  if [ -e "$file" ] && [ ! -e "$copy/$file" ]; then
+    echo "stale: $file has no source any more"
+    stale=1
+  fi
+done < <(git ls-files -z)
 for module in . e2e cmd/dcv-hook-libdns; do
   if ! (cd "$module" && go mod tidy -diff); then
     echo "stale: $module/go.mod"
