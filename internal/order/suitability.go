@@ -208,13 +208,24 @@ func notInName(r rune) bool {
 func checkCount(profile providers.Profile, c Candidate) error {
 	names, limit := chain.Names(c.CSR), max(profile.MaxNames, 1)
 	count := len(names)
-	if www := "www." + strings.ToLower(c.CSR.Subject.CommonName); profile.WWWIncluded && slices.Contains(names, www) {
+	if profile.WWWIncluded && slices.Contains(names, includedName(strings.ToLower(c.CSR.Subject.CommonName))) {
 		count--
 	}
 	if count > limit {
 		return unsuitable("spec.dnsNames", "there are %d names and product %s takes %d: split the Certificate, or let the issuer buy a product for more names", count, profile.Product, limit)
 	}
 	return nil
+}
+
+// includedName is what CAs add to a common name by themselves: the name with or without www, and
+// the domain of a wildcard.
+func includedName(commonName string) string {
+	for _, prefix := range []string{"*.", "www."} {
+		if base, ok := strings.CutPrefix(commonName, prefix); ok {
+			return base
+		}
+	}
+	return "www." + commonName
 }
 
 func checkKey(profile providers.Profile, c Candidate) error {

@@ -60,6 +60,12 @@ func manyNames() providers.Profile {
 	return p
 }
 
+func wildcard() providers.Profile {
+	p := product()
+	p.Wildcard = true
+	return p
+}
+
 func names(commonName string, dnsNames ...string) *x509.CertificateRequest {
 	return &x509.CertificateRequest{Subject: pkix.Name{CommonName: commonName}, DNSNames: dnsNames}
 }
@@ -124,6 +130,8 @@ func TestSuitable(t *testing.T) {
 		"only a common name":     {csr: names("example.com")},
 		"upper case":             {csr: names("Example.COM", "EXAMPLE.com")},
 		"included www":           {csr: names("example.com", "example.com", "www.example.com")},
+		"included domain":        {profile: wildcard(), csr: names("*.example.com", "*.example.com", "example.com")},
+		"included without www":   {csr: names("www.example.com", "example.com", "www.example.com")},
 		"server auth":            {csr: names("example.com"), candidate: Candidate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}},
 		"server auth in the CSR": {csr: extension(oidExtKeyUsage, []asn1.ObjectIdentifier{oidServerAuth})},
 		"no CA in the CSR":       {csr: extension(oidBasicConstraints, constraints{})},
