@@ -95,11 +95,12 @@ lint: ## Lint all modules.
 	@cd $(HOOK) && $(call tool,golangci-lint) run ./...
 
 .PHONY: generate
-generate: ## Make CRDs, deep copies, and the pages of the API and of the flags.
+generate: ## Make CRDs, deep copies, the pages of the API, flags and metrics, and the alert rules.
 	@$(call tool,controller-gen) object crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(call tool,crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=tools/crd-ref-docs/config.yaml --renderer=markdown --output-path=docs/reference/api.md
 	@go test -count=1 -run TestFlagsPage ./cmd/reseller-issuer -update >/dev/null
 	@go test -count=1 -run TestVerbsPage ./cmd/kubectl-reseller -update >/dev/null
+	@go test -count=1 -run "TestReference|TestRulesForTheOperator" ./internal/metrics -update >/dev/null
 
 .PHONY: verify
 verify: ## Fail if generated files or go.mod files are stale.
