@@ -111,7 +111,7 @@ clean: ## Remove what was built here.
 	@rm -rf $(BIN) e2e/.cache
 
 # Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
-PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc
+PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc promtool=prometheus
 .PHONY: packages
 packages:
 	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \

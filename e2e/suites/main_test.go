@@ -70,8 +70,11 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 	if err := world.StartController(ctx); err != nil {
 		return err
 	}
+	if err := world.StartPrometheus(ctx); err != nil {
+		return err
+	}
 	code := m.Run()
-	if err := errors.Join(inspectLog(), inspectObjects(ctx)); err != nil {
+	if err := errors.Join(inspectLog(), inspectObjects(ctx), inspectDashboard(ctx), inspectAlerts(ctx)); err != nil {
 		return err
 	}
 	if code != 0 {

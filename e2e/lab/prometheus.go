@@ -1,0 +1,167 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/reseller-issuer/reseller-issuer/e2e/process"
+)
+
+const (
+	prometheusName    = "prometheus"
+	prometheusTimeout = 10 * time.Second
+	maxPrometheusBody = 16 << 20
+)
+
+// prometheusProcess is a Prometheus that scrapes the controller.
+type prometheusProcess struct {
+	*process.Process
+	base    string
+	started time.Time
+}
+
+// StartPrometheus starts Prometheus, which scrapes the controller each second, whenever it
+// runs, and evaluates the alert rules of config/.
+func (l *Lab) StartPrometheus(ctx context.Context) error {
+	metrics, err := l.metricsAddress(ctx)
+	if err != nil {
+		return err
+	}
+	port, err := process.FreePort(ctx)
+	if err != nil {
+		return err
+	}
+	address := loopback(port)
+	dir := filepath.Join(l.plane.Dir(), prometheusName)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	settings := filepath.Join(dir, "prometheus.yaml")
+	content := fmt.Sprintf(`global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 5s}
+rule_files: [%q]
+scrape_configs:
+  - job_name: reseller-issuer
+    static_configs: [{targets: [%q]}]
+`, l.config("prometheus", "rules.yaml"), metrics)
+	if err := os.WriteFile(settings, []byte(content), 0o600); err != nil {
+		return err
+	}
+	p := &prometheusProcess{base: "http://" + address, started: time.Now()}
+	p.Process, err = process.Start(ctx, process.Spec{
+		Name: prometheusName,
+		Path: prometheusName,
+		Args: []string{
+			"--config.file=" + settings,
+			"--storage.tsdb.path=" + filepath.Join(dir, "data"),
+			"--web.listen-address=" + address,
+		},
+		LogFile: filepath.Join(dir, "log"),
+		Ready:   process.HTTPReady(p.base+"/-/ready", nil),
+	})
+	if err != nil {
+		return err
+	}
+	l.prometheus = p
+	return nil
+}
+
+// metricsAddress is the controller's, the same over its restarts.
+func (l *Lab) metricsAddress(ctx context.Context) (string, error) {
+	if l.metrics == "" {
+		port, err := process.FreePort(ctx)
+		if err != nil {
+			return "", err
+		}
+		l.metrics = loopback(port)
+	}
+	return l.metrics, nil
+}
+
+// Points is how many numbers a query of Prometheus returns, over all of its time. A query that
+// is wrong is an error.
+func (l *Lab) Points(ctx context.Context, query string) (int, error) {
+	var data struct {
+		Result []struct {
+			// Values are times and numbers in text form.
+			Values [][2]any `json:"values"`
+		} `json:"result"`
+	}
+	err := l.askPrometheus(ctx, "query_range", url.Values{
+		"query": {query}, "start": {stamp(l.prometheus.started)}, "end": {stamp(time.Now())}, "step": {"1s"},
+	}, &data)
+	count := 0
+	for _, series := range data.Result {
+		for _, value := range series.Values {
+			if value[1] != "NaN" {
+				count++
+			}
+		}
+	}
+	return count, err
+}
+
+func stamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+
+// Rules are the states of the alerts, and an error if one couldn't be evaluated.
+func (l *Lab) Rules(ctx context.Context) (map[string]string, error) {
+	var data struct {
+		Groups []struct {
+			Rules []struct {
+				Name, State, Health, LastError string
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	if err := l.askPrometheus(ctx, "rules", nil, &data); err != nil {
+		return nil, err
+	}
+	states := map[string]string{}
+	var problems []error
+	for _, group := range data.Groups {
+		for _, rule := range group.Rules {
+			states[rule.Name] = rule.State
+			if rule.Health != "ok" {
+				problems = append(problems, fmt.Errorf("lab: alert %s: %s: %s", rule.Name, rule.Health, rule.LastError))
+			}
+		}
+	}
+	return states, errors.Join(problems...)
+}
+
+func (l *Lab) askPrometheus(ctx context.Context, path string, parameters url.Values, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, prometheusTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.prometheus.base+"/api/v1/"+path+"?"+parameters.Encode(), http.NoBody)
+	if err != nil {
+		return fmt.Errorf("lab: prometheus: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("lab: prometheus: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxPrometheusBody))
+	if err != nil {
+		return fmt.Errorf("lab: prometheus: %w", err)
+	}
+	reply := struct {
+		Status string
+		Error  string
+		Data   any
+	}{Data: data}
+	if err := json.Unmarshal(text, &reply); err != nil {
+		return fmt.Errorf("lab: prometheus: %s: %w", path, err)
+	}
+	if reply.Status != "success" {
+		return fmt.Errorf("lab: prometheus: %s: %s", path, reply.Error)
+	}
+	return nil
+}
