@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
@@ -77,13 +76,17 @@ func newManager(restConfig *rest.Config, c config) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := metricsOptions(c)
+	if err != nil {
+		return nil, err
+	}
 	shutdown := shutdownTimeout
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   cacheOptions(c),
 		NewClient:               signer.NewClient,
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Metrics:                 metricsserver.Options{BindAddress: c.metricsAddress},
+		Metrics:                 metrics,
 		HealthProbeBindAddress:  c.healthAddress,
 		GracefulShutdownTimeout: &shutdown,
 

@@ -118,10 +118,11 @@ func (a *Activity) Stored(_ context.Context, change order.Change) {
 	for _, reason := range change.Events {
 		a.events.WithLabelValues(reason).Inc()
 	}
-	was, is := change.Before.Issuance, change.Order.Status.Issuance
-	if was == nil || is == nil || was.State == is.State || !was.StartedAt.Equal(&is.StartedAt) {
+	was, left := change.Left()
+	if !left {
 		return
 	}
+	is := change.Order.Status.Issuance
 	if slices.Contains(phases, was.State) {
 		a.phaseTime.WithLabelValues(string(was.State)).Observe(change.At.Sub(was.Since.Time).Seconds())
 	}

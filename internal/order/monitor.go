@@ -30,6 +30,15 @@ type Change struct {
 	At     time.Time
 }
 
+// Left is the issuance as it was, if this step took it from its state to another one.
+func (c Change) Left() (v1alpha1.Issuance, bool) {
+	was, is := c.Before.Issuance, c.Order.Status.Issuance
+	if was == nil || is == nil || was.State == is.State || was.StartedAt.Unix() != is.StartedAt.Unix() {
+		return v1alpha1.Issuance{}, false
+	}
+	return *was, true
+}
+
 // enter is Monitor.Enter, where there is a monitor.
 func (r *Reconciler) enter(ctx context.Context, order *v1alpha1.ResellerOrder) context.Context {
 	if r.Monitor == nil {
