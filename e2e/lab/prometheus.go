@@ -20,6 +20,9 @@ const (
 	prometheusName    = "prometheus"
 	prometheusTimeout = 10 * time.Second
 	maxPrometheusBody = 16 << 20
+	// Prometheus looks at its targets and rules some seconds after it is ready.
+	evaluationTimeout = time.Minute
+	evaluationPeriod  = 500 * time.Millisecond
 )
 
 // prometheusProcess is a Prometheus that scrapes the controller.
@@ -111,8 +114,32 @@ func (l *Lab) Points(ctx context.Context, query string) (int, error) {
 
 func stamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// Rules are the states of the alerts, and an error if one couldn't be evaluated.
-func (l *Lab) Rules(ctx context.Context) (map[string]string, error) {
+// AwaitRules waits until Prometheus has scraped the controller and evaluated all alerts, and
+// returns their states. An alert that can't be evaluated is an error.
+func (l *Lab) AwaitRules(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, evaluationTimeout)
+	defer cancel()
+	ticker := time.NewTicker(evaluationPeriod)
+	defer ticker.Stop()
+	for {
+		scrapes, err := l.Points(ctx, "up == 1")
+		if err != nil {
+			return nil, err
+		}
+		states, pending, err := l.rules(ctx)
+		if err != nil || (scrapes > 0 && !pending) {
+			return states, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("lab: prometheus: %d scrapes, rules pending: %t: %w", scrapes, pending, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// rules are the states of the alerts, and whether some were not evaluated yet.
+func (l *Lab) rules(ctx context.Context) (states map[string]string, pending bool, err error) {
 	var data struct {
 		Groups []struct {
 			Rules []struct {
@@ -121,19 +148,23 @@ func (l *Lab) Rules(ctx context.Context) (map[string]string, error) {
 		} `json:"groups"`
 	}
 	if err := l.askPrometheus(ctx, "rules", nil, &data); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	states := map[string]string{}
+	states = map[string]string{}
 	var problems []error
 	for _, group := range data.Groups {
 		for _, rule := range group.Rules {
 			states[rule.Name] = rule.State
-			if rule.Health != "ok" {
+			switch rule.Health {
+			case "ok":
+			case "unknown":
+				pending = true
+			default:
 				problems = append(problems, fmt.Errorf("lab: alert %s: %s: %s", rule.Name, rule.Health, rule.LastError))
 			}
 		}
 	}
-	return states, errors.Join(problems...)
+	return states, pending, errors.Join(problems...)
 }
 
 func (l *Lab) askPrometheus(ctx context.Context, path string, parameters url.Values, data any) error {

@@ -78,7 +78,7 @@ func resolved(query string) string {
 // inspectAlerts fails when Prometheus could not evaluate an alert, or when one fires that
 // must not where a controller works.
 func inspectAlerts(ctx context.Context) error {
-	states, err := world.Rules(ctx)
+	states, err := world.AwaitRules(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"context"
 	"strings"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
@@ -28,8 +30,8 @@ func announceState(before *v1alpha1.ResellerOrder, s *scope) {
 }
 
 // emit sends the events of a step, on the order and on the Certificate: that is where
-// people look first.
-func (r *Reconciler) emit(s *scope) {
+// people look first. The log has them, too, and keeps them longer.
+func (r *Reconciler) emit(ctx context.Context, s *scope) {
 	certificate := certificateOf(s.order)
 	for _, e := range s.events {
 		kind := corev1.EventTypeNormal
@@ -37,6 +39,7 @@ func (r *Reconciler) emit(s *scope) {
 			kind = corev1.EventTypeWarning
 		}
 		note := strings.ToValidUTF8(e.message[:min(len(e.message), maxNote)], "")
+		log.FromContext(ctx).Info(note, "reason", e.reason, "warning", e.warning)
 		r.Recorder.Eventf(s.order, nil, kind, e.reason, "Supply", "%s", note)
 		if certificate != nil {
 			r.Recorder.Eventf(certificate, s.order, kind, e.reason, "Supply", "%s", note)

@@ -11,9 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
@@ -56,6 +60,30 @@ func TestMonitorFollowsAnOrder(t *testing.T) {
 	for _, state := range []v1alpha1.OrderState{v1alpha1.OrderPublishing, v1alpha1.OrderValidating, v1alpha1.OrderIssued} {
 		assert.Contains(t, f.states, state)
 	}
+}
+
+// TestLog has the keys of order and request in every line, and one line for each event.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withEverything)
+	var lines []string
+	ctx := log.IntoContext(t.Context(), funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{Verbosity: 1}))
+	w.ask("web-1", keyA)
+	for range 100 {
+		_, err := w.r.Reconcile(ctx, ctrl.Request{NamespacedName: w.key})
+		require.NoError(t, err)
+		w.clock.advance(time.Second)
+	}
+	require.Equal(t, v1alpha1.OrderIssued, w.state())
+	bought := 0
+	for _, line := range lines {
+		assert.Contains(t, line, `"key"="`+w.order().Spec.Key+`"`)
+		assert.Contains(t, line, `"request"="web-1"`)
+		if strings.Contains(line, `"reason"="Purchased"`) {
+			bought++
+		}
+	}
+	assert.Equal(t, 1, bought)
 }
 
 func count(list []string, wanted string) int {

@@ -195,7 +195,7 @@ func (r *Reconciler) write(ctx context.Context, before *v1alpha1.ResellerOrder, 
 		announceState(before, s)
 	}
 	r.stored(ctx, before, s)
-	r.emit(s)
+	r.emit(ctx, s)
 	return nil
 }
 
