@@ -88,6 +88,10 @@ e2e: packages ## Run the end-to-end tests on a real control plane.
 conformance: ## Print what each reseller was tested for.
 	@CGO_ENABLED=1 go test -race -count=1 -v -run Conformance ./internal/providers/... | grep -E '^(ok|FAIL|---|\|)|\|'
 
+.PHONY: bench
+bench: ## Measure the memory that 10,000 orders take in the cache.
+	@go test -run '^$$' -bench Cache -benchtime 1x ./cmd/reseller-issuer
+
 .PHONY: lint
 lint: ## Lint all modules.
 	@$(call tool,golangci-lint) run ./...
