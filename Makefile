@@ -89,8 +89,10 @@ conformance: ## Print what each reseller was tested for.
 	@CGO_ENABLED=1 go test -race -count=1 -v -run Conformance ./internal/providers/... | grep -E '^(ok|FAIL|---|\|)|\|'
 
 .PHONY: bench
-bench: ## Measure the memory that 10,000 orders take in the cache.
+bench: packages build ## Measure the memory for 10,000 orders, in the cache and of the controller.
 	@go test -run '^$$' -bench Cache -benchtime 1x ./cmd/reseller-issuer
+	@go -C e2e run ./cmd/controlplane build
+	@go -C e2e run ./cmd/bench
 
 .PHONY: lint
 lint: ## Lint all modules.

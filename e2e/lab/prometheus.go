@@ -89,6 +89,9 @@ func (l *Lab) metricsAddress(ctx context.Context) (string, error) {
 	return l.metrics, nil
 }
 
+// MetricsURL is where the controller's metrics are, once it was started.
+func (l *Lab) MetricsURL() string { return "http://" + l.metrics + "/metrics" }
+
 // Points is how many numbers a query of Prometheus returns, over all of its time. A query that
 // is wrong is an error.
 func (l *Lab) Points(ctx context.Context, query string) (int, error) {
