@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -79,33 +75,4 @@ func TestObservation(t *testing.T) {
 	for _, name := range []string{"reseller_requests_total", "solver_calls_total", "order_events_total"} {
 		assert.InDelta(t, 1, counted["reseller_issuer_"+name], 0, name)
 	}
-}
-
-func TestMetricsOptions(t *testing.T) {
-	t.Parallel()
-	plain, err := metricsOptions(config{metricsAddress: ":1"})
-	require.NoError(t, err)
-	assert.False(t, plain.SecureServing)
-
-	ca := filepath.Join(t.TempDir(), "ca.crt")
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(server.Close)
-	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	secure, err := metricsOptions(config{metricsCertDir: "/tls", metricsClientCA: ca})
-	require.NoError(t, err)
-	assert.True(t, secure.SecureServing)
-	assert.Equal(t, "/tls", secure.CertDir)
-	settings := &tls.Config{}
-	for _, set := range secure.TLSOpts {
-		set(settings)
-	}
-	assert.Equal(t, tls.RequireAndVerifyClientCert, settings.ClientAuth)
-	assert.NotNil(t, settings.ClientCAs)
-	assert.EqualValues(t, tls.VersionTLS12, settings.MinVersion)
-
-	_, err = metricsOptions(config{metricsCertDir: "/tls", metricsClientCA: ca + "x"})
-	require.ErrorContains(t, err, "--metrics-client-ca")
-	require.NoError(t, os.WriteFile(ca, []byte("none"), 0o600))
-	_, err = metricsOptions(config{metricsCertDir: "/tls", metricsClientCA: ca})
-	require.ErrorContains(t, err, "has no certificate")
 }

@@ -89,8 +89,14 @@ func (l *Lab) metricsAddress(ctx context.Context) (string, error) {
 	return l.metrics, nil
 }
 
-// MetricsURL is where the controller's metrics are, once it was started.
-func (l *Lab) MetricsURL() string { return "http://" + l.metrics + "/metrics" }
+// Metrics are the controller's, as it shows them to Prometheus.
+func (l *Lab) Metrics(ctx context.Context) (string, error) {
+	text, err := fetch(ctx, "http://"+l.metrics+"/metrics")
+	if err != nil {
+		return "", fmt.Errorf("lab: metrics: %w", err)
+	}
+	return string(text), nil
+}
 
 // Points is how many numbers a query of Prometheus returns, over all of its time. A query that
 // is wrong is an error.
@@ -171,18 +177,7 @@ func (l *Lab) rules(ctx context.Context) (states map[string]string, pending bool
 }
 
 func (l *Lab) askPrometheus(ctx context.Context, path string, parameters url.Values, data any) error {
-	ctx, cancel := context.WithTimeout(ctx, prometheusTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.prometheus.base+"/api/v1/"+path+"?"+parameters.Encode(), http.NoBody)
-	if err != nil {
-		return fmt.Errorf("lab: prometheus: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("lab: prometheus: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxPrometheusBody))
+	text, err := fetch(ctx, l.prometheus.base+"/api/v1/"+path+"?"+parameters.Encode())
 	if err != nil {
 		return fmt.Errorf("lab: prometheus: %w", err)
 	}
@@ -198,4 +193,20 @@ func (l *Lab) askPrometheus(ctx context.Context, path string, parameters url.Val
 		return fmt.Errorf("lab: prometheus: %s: %s", path, reply.Error)
 	}
 	return nil
+}
+
+// fetch reads an answer whatever its status: Prometheus explains errors in it.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, prometheusTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxPrometheusBody))
+	return text, errors.Join(err, response.Body.Close())
 }

@@ -92,3 +92,19 @@ func inspectAlerts(ctx context.Context) error {
 	}
 	return nil
 }
+
+// inspectMetrics fails when a credential stands in the metrics, or a name that somebody wants
+// a certificate for: those would make series without end.
+func inspectMetrics(ctx context.Context) error {
+	text, err := world.Metrics(ctx)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(text, "reseller_issuer_orders") {
+		return errors.New("suites: the metrics have no orders")
+	}
+	if strings.Contains(text, zone) {
+		return fmt.Errorf("suites: names below %s stand in the metrics", zone)
+	}
+	return discloses("the metrics", text)
+}

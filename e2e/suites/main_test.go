@@ -74,7 +74,7 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 		return err
 	}
 	code := m.Run()
-	if err := errors.Join(inspectLog(), inspectObjects(ctx), inspectAlerts(ctx), inspectDashboard(ctx)); err != nil {
+	if err := errors.Join(inspectLog(), inspectObjects(ctx), inspectMetrics(ctx), inspectAlerts(ctx), inspectDashboard(ctx)); err != nil {
 		return err
 	}
 	if code != 0 {

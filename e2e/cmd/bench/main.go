@@ -3,12 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -145,29 +143,23 @@ func watch(ctx context.Context, world *lab.Lab) (highest, last int64, err error)
 			return highest, last, nil
 		case <-ticker.C:
 		}
-		if last, err = resident(ctx, world.MetricsURL()); err != nil && ctx.Err() == nil {
+		if last, err = resident(ctx, world); err != nil && ctx.Err() == nil {
 			return 0, 0, err
 		}
 		highest = max(highest, last)
 	}
 }
 
-func resident(ctx context.Context, url string) (int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+func resident(ctx context.Context, world *lab.Lab) (int64, error) {
+	text, err := world.Metrics(ctx)
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "process_resident_memory_bytes "); ok {
-			bytes, err := strconv.ParseFloat(value, 64)
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, "process_resident_memory_bytes "); ok {
+			bytes, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			return int64(bytes), err
 		}
 	}
-	return 0, errors.Join(errors.New("the controller doesn't tell its memory"), lines.Err())
+	return 0, errors.New("the controller doesn't tell its memory")
 }
