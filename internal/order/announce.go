@@ -17,11 +17,16 @@ import (
 // maxNote is the longest note that the events API takes.
 const maxNote = 1000
 
+// warned are reasons with which an order goes on by itself, but only after somebody has mended
+// something.
+var warned = map[Reason]bool{ReasonSolverFailed: true, ReasonCredentialsRefused: true}
+
 // announceState adds events for transitions that people want to know of.
 func announceState(before *v1alpha1.ResellerOrder, s *scope) {
 	was, is := before.Status, s.order.Status
 	if is.Waiting != nil && (was.Waiting == nil || was.Waiting.Reason != is.Waiting.Reason) && is.State != v1alpha1.OrderFailed {
-		s.events = append(s.events, happening{warning: is.State == v1alpha1.OrderHeld, reason: is.Waiting.Reason, message: is.Waiting.Message})
+		warning := is.State == v1alpha1.OrderHeld || warned[Reason(is.Waiting.Reason)]
+		s.events = append(s.events, happening{warning: warning, reason: is.Waiting.Reason, message: is.Waiting.Message})
 	}
 	overdue := meta.FindStatusCondition(is.Conditions, v1alpha1.ConditionOverdue)
 	if overdue != nil && overdue.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(was.Conditions, v1alpha1.ConditionOverdue) {

@@ -86,6 +86,21 @@ func TestLog(t *testing.T) {
 	assert.Equal(t, 1, bought)
 }
 
+// TestTroubleIsAnnouncedOnce has a solver fail again and again: one warning is enough.
+func TestTroubleIsAnnouncedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withEverything)
+	f := &follower{}
+	w.r.Monitor = f
+	w.zone.presentErr = slices.Repeat([]error{errZone}, 1000)
+	w.ask("web-1", keyA)
+	w.untilWaiting(ReasonSolverFailed)
+	w.run(time.Hour)
+	require.Equal(t, ReasonSolverFailed, w.waitsFor())
+	assert.Greater(t, w.order().Status.Failures, int32(3))
+	assert.Equal(t, 1, count(f.events, string(ReasonSolverFailed)), "%v", f.events)
+}
+
 func count(list []string, wanted string) int {
 	n := 0
 	for _, s := range list {
