@@ -21,7 +21,7 @@ func Labels() map[string]string {
 		"within":           "`1d` `3d` `7d` `14d` `30d`",
 		"window":           "`1d` `30d` `365d`",
 		"reseller":         "`autodns` `connectreseller` `cyberssl` `ispmanager` `resello`",
-		"kind":             "`Purchase` `Renewal` `Reissue` `Enrol` `SwapCSR` `AddNames` `Cancel` `Revoke`",
+		"kind":             "`Purchase` `Renewal` `Reissue` `Enrol` `AddNames` `Cancel` `Revoke`",
 		"currency":         "ISO 4217 code, `unknown` where the reseller tells none: that of the account",
 		"budget":           "index in `spec.purchase.budgets`",
 		"condition":        "`Ready` `Reachable` `Funded`",
@@ -62,6 +62,6 @@ var states = []v1alpha1.OrderState{
 
 var intentKinds = []string{
 	string(v1alpha1.PurchaseNew), string(v1alpha1.PurchaseRenewal),
-	string(v1alpha1.PurchaseOperationReissue), string(v1alpha1.PurchaseOperationEnrol), string(v1alpha1.PurchaseOperationSwapCSR),
+	string(v1alpha1.PurchaseOperationReissue), string(v1alpha1.PurchaseOperationEnrol),
 	string(v1alpha1.PurchaseOperationAddNames), string(v1alpha1.PurchaseOperationCancel), string(v1alpha1.PurchaseOperationRevoke),
 }

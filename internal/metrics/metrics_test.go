@@ -41,7 +41,8 @@ func TestFigures(t *testing.T) {
 		"paid_terms_ending " + ofShop + " within=30d":             1,
 
 		"purchases reseller=cyberssl state=Bought": 3, "purchases reseller=cyberssl state=Refused": 1,
-		"open_intents kind=Purchase": 1, "open_intents kind=Reissue": 1, "open_intents kind=Renewal": 0,
+		"open_intents kind=Purchase": 1, "open_intents kind=Reissue": 1, "open_intents kind=Renewal": 0, "open_intents kind=AddNames": 1,
+		"spend currency=EUR " + ofAll + " window=30d": 3, "spend currency=EUR " + ofAll + " window=1d": 0,
 		"open_intent_oldest_timestamp_seconds":           unix(-time.Hour),
 		"purchases_in_window " + ofShop + " window=1d":   2,
 		"purchases_in_window " + ofShop + " window=365d": 3,

@@ -47,13 +47,17 @@ func countPurchases(list []v1alpha1.ResellerPurchase, now time.Time, metrics cha
 
 // addIntent counts what was intended and has no outcome yet.
 func (b *books) addIntent(p *v1alpha1.ResellerPurchaseSpec) {
-	kind, at := string(p.Kind), p.IntendedAt.Time
-	if op := p.Operation; p.State != v1alpha1.PurchaseIntended {
-		if op == nil || op.Outcome != v1alpha1.OperationIntended {
-			return
-		}
-		kind, at = string(op.Kind), op.IntendedAt.Time
+	if p.State == v1alpha1.PurchaseIntended {
+		b.openSince(string(p.Kind), p.IntendedAt.Time)
 	}
+	for _, op := range []*v1alpha1.PurchaseOperation{p.Operation, p.CommandOperation} {
+		if op != nil && op.Outcome == v1alpha1.OperationIntended {
+			b.openSince(string(op.Kind), op.IntendedAt.Time)
+		}
+	}
+}
+
+func (b *books) openSince(kind string, at time.Time) {
 	b.open[kind]++
 	if b.oldest.IsZero() || at.Before(b.oldest) {
 		b.oldest = at
@@ -63,29 +67,26 @@ func (b *books) addIntent(p *v1alpha1.ResellerPurchaseSpec) {
 // addSpend counts by the issuer's rolling windows; one without purchases in a short window
 // has a zero there.
 func (b *books) addSpend(p *v1alpha1.ResellerPurchaseSpec, now time.Time) {
-	if !spending.Counts(p) {
-		return
-	}
-	price := spending.Paid(p)
-	var paid decimal.Decimal
-	if price != nil {
-		var err error
-		if paid, err = decimal.NewFromString(price.Amount); err != nil {
-			price = nil
+	for _, payment := range spending.Payments(p) {
+		paid, known := decimal.Zero, payment.Price != nil
+		if known {
+			var err error
+			paid, err = decimal.NewFromString(payment.Price.Amount)
+			known = err == nil
 		}
-	}
-	for _, w := range windows {
-		within := now.Sub(p.IntendedAt.Time) < w.length
-		key := window{issuer: p.IssuerRef, name: w.name}
-		if b.made[key] += 0; within {
-			b.made[key]++
-		}
-		if price == nil {
-			continue
-		}
-		key.currency = currency(price)
-		if b.spent[key] = b.spent[key].Add(decimal.Zero); within {
-			b.spent[key] = b.spent[key].Add(paid)
+		for _, w := range windows {
+			within := now.Sub(payment.At) < w.length
+			key := window{issuer: p.IssuerRef, name: w.name}
+			if b.made[key] += 0; within {
+				b.made[key]++
+			}
+			if !known {
+				continue
+			}
+			key.currency = currency(payment.Price)
+			if b.spent[key] = b.spent[key].Add(decimal.Zero); within {
+				b.spent[key] = b.spent[key].Add(paid)
+			}
 		}
 	}
 }

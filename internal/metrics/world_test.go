@@ -76,6 +76,12 @@ func objects() []client.Object {
 		purchaseOf("4", all, time.Minute, v1alpha1.PurchaseBought, &v1alpha1.Money{Amount: "1"}, &v1alpha1.PurchaseOperation{
 			Kind: v1alpha1.PurchaseOperationReissue, Outcome: v1alpha1.OperationIntended, IntendedAt: metav1.NewMicroTime(now.Add(-time.Second)),
 		}),
+		&v1alpha1.ResellerPurchase{ObjectMeta: metav1.ObjectMeta{Name: "widened"}, Spec: v1alpha1.ResellerPurchaseSpec{
+			IssuerRef: all, Account: v1alpha1.PurchaseAccount{Reseller: "resello"}, State: v1alpha1.PurchaseBought,
+			IntendedAt:       metav1.NewMicroTime(now.Add(-300 * day)),
+			Additions:        []v1alpha1.PurchaseAddition{{At: *at(-2 * day), Price: euro("3")}},
+			CommandOperation: &v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationAddNames, Outcome: v1alpha1.OperationIntended, IntendedAt: metav1.NewMicroTime(now)},
+		}},
 		purchaseOf("5", shop, time.Hour, v1alpha1.PurchaseRefused, nil, nil),
 	}
 }

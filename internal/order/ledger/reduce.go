@@ -30,7 +30,7 @@ func Reduce(p *v1alpha1.ResellerPurchase) {
 		*text = unique.Make(*text).Value()
 	}
 	op := spec.Operation
-	if spec.State == v1alpha1.PurchaseIntended || op != nil && op.Outcome == v1alpha1.OperationIntended || spec.Resolution != nil {
+	if spec.State == v1alpha1.PurchaseIntended || open(op) || open(spec.CommandOperation) || spec.Resolution != nil || spec.Command != nil {
 		return
 	}
 	spec.Before = nil
@@ -46,4 +46,8 @@ func Reduce(p *v1alpha1.ResellerPurchase) {
 	}
 	// The labels are for lists past the cache. All reduced purchases share one map.
 	p.Labels, p.Annotations = nil, reduced
+}
+
+func open(op *v1alpha1.PurchaseOperation) bool {
+	return op != nil && op.Outcome == v1alpha1.OperationIntended
 }

@@ -32,7 +32,11 @@ func TestReduce(t *testing.T) {
 		"no certificate":      {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Certificates = nil }, csr: true, other: true},
 		"intended":            {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.State = v1alpha1.PurchaseIntended }, csr: true, other: true, before: true},
 		"operation intended":  {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Operation.Outcome = v1alpha1.OperationIntended }, csr: true, other: true, before: true},
-		"a person's word":     {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Resolution = &v1alpha1.PurchaseResolution{} }, csr: true, other: true, before: true},
+		"command":             {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Command = &v1alpha1.PurchaseCommand{} }, csr: true, other: true, before: true},
+		"command intended": {edit: func(s *v1alpha1.ResellerPurchaseSpec) {
+			s.CommandOperation = &v1alpha1.PurchaseOperation{Outcome: v1alpha1.OperationIntended}
+		}, csr: true, other: true, before: true},
+		"a person's word": {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Resolution = &v1alpha1.PurchaseResolution{} }, csr: true, other: true, before: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,5 +59,7 @@ func TestReducedIsNotWritten(t *testing.T) {
 	p := &v1alpha1.ResellerPurchase{Spec: v1alpha1.ResellerPurchaseSpec{State: v1alpha1.PurchaseBought}}
 	Reduce(p)
 	_, _, err := (&Ledger{}).IntendOperation(t.Context(), p, v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationReissue})
+	require.ErrorIs(t, err, ErrReduced)
+	_, _, err = (&Ledger{}).IntendCommand(t.Context(), p, nil)
 	require.ErrorIs(t, err, ErrReduced)
 }

@@ -137,16 +137,12 @@ func WithinLimit(limit, price *v1alpha1.Money) *Refusal {
 	return nil
 }
 
-// within reports whether a purchase counts for a budget of an issuer, of whatever namespace.
-func within(budget v1alpha1.Budget, issuer v1alpha1.IssuerReference, p *v1alpha1.ResellerPurchaseSpec, now time.Time) bool {
-	return Counts(p) && p.IssuerRef == issuer && now.Sub(p.IntendedAt.Time) < budget.Window.Duration
-}
-
 func withinBudget(index int, budget v1alpha1.Budget, wanted Wanted, ledger []v1alpha1.ResellerPurchase, now time.Time) *Refusal {
 	var spent []*v1alpha1.ResellerPurchaseSpec
 	for i := range ledger {
 		p := &ledger[i].Spec
-		if within(budget, wanted.Issuer, p, now) && (budget.Scope != v1alpha1.BudgetPerNamespace || p.OrderNamespace == wanted.Namespace) {
+		if Counts(p) && p.IssuerRef == wanted.Issuer && now.Sub(p.IntendedAt.Time) < budget.Window.Duration &&
+			(budget.Scope != v1alpha1.BudgetPerNamespace || p.OrderNamespace == wanted.Namespace) {
 			spent = append(spent, p)
 		}
 	}

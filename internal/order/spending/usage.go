@@ -22,21 +22,26 @@ func Used(budget v1alpha1.Budget, issuer v1alpha1.IssuerReference, ledger []v1al
 	groups := map[string]Usage{}
 	for i := range ledger {
 		p := &ledger[i].Spec
-		if !within(budget, issuer, p, now) {
+		if p.IssuerRef != issuer {
 			continue
 		}
 		group := ""
 		if budget.Scope == v1alpha1.BudgetPerNamespace {
 			group = p.OrderNamespace
 		}
-		used := groups[group]
-		used.Purchases++
-		if price := Paid(p); price != nil && budget.MaxAmount != nil {
-			if _, ok := compare(*price, *budget.MaxAmount); ok {
-				used.Amount = used.Amount.Add(decimal.RequireFromString(price.Amount))
+		for _, payment := range Payments(p) {
+			if now.Sub(payment.At) >= budget.Window.Duration {
+				continue
 			}
+			used := groups[group]
+			used.Purchases++
+			if payment.Price != nil && budget.MaxAmount != nil {
+				if _, ok := compare(*payment.Price, *budget.MaxAmount); ok {
+					used.Amount = used.Amount.Add(decimal.RequireFromString(payment.Price.Amount))
+				}
+			}
+			groups[group] = used
 		}
-		groups[group] = used
 	}
 	var most Usage
 	for _, used := range groups {
@@ -46,11 +51,25 @@ func Used(budget v1alpha1.Budget, issuer v1alpha1.IssuerReference, ledger []v1al
 	return most
 }
 
-// Paid is the price of a purchase, the expected one as long as the real one isn't known, nil
-// if neither is.
-func Paid(p *v1alpha1.ResellerPurchaseSpec) *v1alpha1.Money {
-	if p.Price != nil {
-		return p.Price
+// Payment is something that was or may have been paid.
+type Payment struct {
+	At time.Time
+	// Price is the expected one as long as the real one isn't known, nil if neither is.
+	Price *v1alpha1.Money
+}
+
+// Payments are all that a purchase has cost: itself, and the room for further names.
+func Payments(p *v1alpha1.ResellerPurchaseSpec) []Payment {
+	var list []Payment
+	if Counts(p) {
+		price := p.Price
+		if price == nil {
+			price = p.ExpectedPrice
+		}
+		list = append(list, Payment{p.IntendedAt.Time, price})
 	}
-	return p.ExpectedPrice
+	for _, addition := range p.Additions {
+		list = append(list, Payment{addition.At.Time, addition.Price})
+	}
+	return list
 }

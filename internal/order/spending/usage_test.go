@@ -23,8 +23,12 @@ func TestUsed(t *testing.T) {
 	euro := func(amount string) *v1alpha1.Money { return &v1alpha1.Money{Amount: amount, Currency: "EUR"} }
 	other := purchase("a", time.Hour, v1alpha1.PurchaseBought, euro("100"), nil)
 	other.Spec.IssuerRef.Name = "other"
+	widened := purchase("a", 48*time.Hour, v1alpha1.PurchaseBought, euro("50"), nil)
+	widened.Spec.Additions = []v1alpha1.PurchaseAddition{
+		{At: metav1.NewTime(now.Add(-time.Minute)), Price: euro("2")}, {At: metav1.NewTime(now.Add(-30 * time.Hour)), Price: euro("60")},
+	}
 	ledger := []v1alpha1.ResellerPurchase{
-		other,
+		other, widened,
 		purchase("a", time.Hour, v1alpha1.PurchaseBought, euro("5.20"), euro("9")),
 		purchase("a", time.Hour, v1alpha1.PurchaseIntended, nil, euro("4.80")),
 		purchase("a", 25*time.Hour, v1alpha1.PurchaseBought, euro("7"), nil),
@@ -39,10 +43,10 @@ func TestUsed(t *testing.T) {
 		purchases int
 		amount    string
 	}{
-		"issuer":         {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer, MaxAmount: euro("1")}, 6, "41"},
-		"namespace":      {v1alpha1.Budget{Scope: v1alpha1.BudgetPerNamespace, MaxAmount: euro("1")}, 3, "30"},
-		"no amount":      {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer}, 6, "0"},
-		"other currency": {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer, MaxAmount: &v1alpha1.Money{Amount: "1", Currency: "USD"}}, 6, "51"},
+		"issuer":         {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer, MaxAmount: euro("1")}, 7, "43"},
+		"namespace":      {v1alpha1.Budget{Scope: v1alpha1.BudgetPerNamespace, MaxAmount: euro("1")}, 4, "30"},
+		"no amount":      {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer}, 7, "0"},
+		"other currency": {v1alpha1.Budget{Scope: v1alpha1.BudgetPerIssuer, MaxAmount: &v1alpha1.Money{Amount: "1", Currency: "USD"}}, 7, "51"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
