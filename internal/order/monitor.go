@@ -75,6 +75,6 @@ var passingReasons = []Reason{
 func EventReasons() []string { return slices.Clone(eventReasons) }
 
 var eventReasons = []string{
-	"Adopted", "Cancelling", "CleanupAbandoned", "CleanupFailed", "Enrolled", "Failed", "Issued", "MethodChanged", "MethodLeft",
+	"Adopted", "Cancelling", "CleanupAbandoned", "CleanupFailed", "Enrolled", "Failed", "FileNotSeen", "Issued", "MethodChanged", "MethodLeft",
 	"MethodNotChanged", "Overdue", "Planned", "Propagated", "Published", "Purchased", "Reissued", "Retained", "ValidationRequested",
 }
