@@ -78,6 +78,12 @@ e2e: packages ## Run the end-to-end tests on a real control plane.
 conformance: ## Print what each reseller was tested for.
 	@CGO_ENABLED=1 go test -race -count=1 -v -run Conformance ./internal/providers/... | grep -E '^(ok|FAIL|---|\|)|\|'
 
+.PHONY: bench
+bench: packages build ## Measure the memory for 10,000 orders, in the cache and of the controller.
+	@go test -run '^$$' -bench Cache -benchtime 1x ./cmd/reseller-issuer
+	@go -C e2e run ./cmd/controlplane build
+	@go -C e2e run ./cmd/bench
+
 .PHONY: lint
 lint: ## Lint all modules.
 	@$(call tool,golangci-lint) run ./...
@@ -85,11 +91,12 @@ lint: ## Lint all modules.
 	@cd $(HOOK) && $(call tool,golangci-lint) run ./...
 
 .PHONY: generate
-generate: ## Make CRDs, deep copies, the pages of API, flags and verbs, and the chart's files, values and README.
+generate: ## Make CRDs, deep copies, the pages of API, flags, verbs and metrics, the alert rules, and the chart.
 	@$(call tool,controller-gen) object crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(call tool,crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=tools/crd-ref-docs/config.yaml --renderer=markdown --output-path=docs/reference/api.md
 	@go test -count=1 -run 'TestFlagsPage|TestChartHasEveryFlag' ./cmd/reseller-issuer -update >/dev/null
 	@go test -count=1 -run TestVerbsPage ./cmd/kubectl-reseller -update >/dev/null
+	@go test -count=1 -run "TestReference|TestRulesForTheOperator" ./internal/metrics -update >/dev/null
 	@charts/files.sh
 	@go test -count=1 -run TestReadme ./charts -update >/dev/null
 
@@ -102,7 +109,7 @@ clean: ## Remove what was built here.
 	@rm -rf $(BIN) $(DIST) e2e/.cache
 
 # Debian packages that the tests and the demo need, as COMMAND=PACKAGE.
-PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc buildah=buildah
+PACKAGES ?= named=bind9 knotd=knot nginx=nginx gcc=gcc buildah=buildah promtool=prometheus
 .PHONY: packages
 packages:
 	@missing=(); for p in $(PACKAGES); do command -v "$${p%%=*}" >/dev/null || [ -x "/usr/sbin/$${p%%=*}" ] || missing+=("$${p#*=}"); done; \

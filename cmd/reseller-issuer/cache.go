@@ -14,6 +14,7 @@ import (
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
 )
 
 // newScheme knows the kinds that the controller reads or writes.
@@ -36,6 +37,8 @@ func cacheOptions(c config) cache.Options {
 		DefaultNamespaces: namespaces(c.namespaces),
 		DefaultTransform:  cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.ResellerOrder{}:                   {Transform: trimOrder},
+			&v1alpha1.ResellerPurchase{}:                {Transform: trimPurchase},
 			&cmapi.CertificateRequest{}:                 {Transform: trimRequest},
 			&certificatesv1.CertificateSigningRequest{}: {Transform: trimSigningRequest},
 			&corev1.Secret{}:                            {Transform: trimSecret, Namespaces: secretNamespaces(c)},
@@ -68,6 +71,20 @@ func identity(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion}
 }
 
+func trimOrder(object any) (any, error) {
+	if o, ok := object.(*v1alpha1.ResellerOrder); ok {
+		order.Reduce(o)
+	}
+	return object, nil
+}
+
+func trimPurchase(object any) (any, error) {
+	if p, ok := object.(*v1alpha1.ResellerPurchase); ok {
+		ledger.Reduce(p)
+	}
+	return object, nil
+}
+
 func trimRequest(object any) (any, error) {
 	cr, ok := object.(*cmapi.CertificateRequest)
 	if !ok {
@@ -82,6 +99,9 @@ func trimRequest(object any) (any, error) {
 	cr.ManagedFields = nil
 	if order.StateOfRequest(cr) == order.RequestReady {
 		cr.Spec.Request, cr.Status.Certificate, cr.Status.CA = nil, nil, nil
+		// Only that it is done, and who owns it, is asked for from now on.
+		cr.Annotations, cr.Labels = nil, nil
+		cr.Spec.Username, cr.Spec.UID, cr.Spec.Groups, cr.Spec.Extra = "", "", nil, nil
 	}
 	return cr, nil
 }

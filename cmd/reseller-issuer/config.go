@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv/resolver"
+	"github.com/reseller-issuer/reseller-issuer/internal/tracing"
 )
 
 // namespaceFile is where Kubernetes tells a container its namespace.
@@ -28,8 +29,10 @@ const (
 
 // config is the command line.
 type config struct {
-	metricsAddress string
-	healthAddress  string
+	metricsAddress  string
+	metricsCertDir  string
+	metricsClientCA string
+	healthAddress   string
 
 	leaderElect    bool
 	leaseNamespace string
@@ -65,6 +68,8 @@ type config struct {
 	nameservers          []string
 	authoritativeServers []string
 	authoritativePort    uint16
+
+	tracingEndpoint string
 
 	logLevel  string
 	logFormat string
@@ -103,7 +108,9 @@ func defaults() config {
 func (c *config) flags() *pflag.FlagSet {
 	f := pflag.NewFlagSet("reseller-issuer", pflag.ContinueOnError)
 	f.SortFlags = false
-	f.StringVar(&c.metricsAddress, "metrics-bind-address", c.metricsAddress, "address of the Prometheus metrics, plain HTTP; 0 for none")
+	f.StringVar(&c.metricsAddress, "metrics-bind-address", c.metricsAddress, "address of the Prometheus metrics, plain HTTP without --metrics-cert-dir; 0 for none")
+	f.StringVar(&c.metricsCertDir, "metrics-cert-dir", c.metricsCertDir, "directory with tls.crt and tls.key, such as a mounted Secret of cert-manager, with which metrics are served over HTTPS")
+	f.StringVar(&c.metricsClientCA, "metrics-client-ca", c.metricsClientCA, "PEM file of the CAs whose clients may read the metrics; needs --metrics-cert-dir. It is read at the start")
 	f.StringVar(&c.healthAddress, "health-probe-bind-address", c.healthAddress, "address of /healthz and /readyz; 0 for none")
 
 	f.BoolVar(&c.leaderElect, "leader-elect", c.leaderElect, "let one replica work at a time; without it two replicas could buy at the same time")
@@ -138,6 +145,8 @@ func (c *config) flags() *pflag.FlagSet {
 	f.StringSliceVar(&c.nameservers, "dns-recursive-nameservers", c.nameservers, "recursive name servers for the checks of validation records, CAA and DNSSEC, of which one at least should validate, as host, host:port or https URL (RFC 8484); by default those of /etc/resolv.conf")
 	f.StringSliceVar(&c.authoritativeServers, "dns-authoritative-servers", c.authoritativeServers, "name servers to ask for validation records in place of those in the DNS, as host or host:port; for zones whose public servers can't be reached from here")
 	f.Uint16Var(&c.authoritativePort, "dns-authoritative-port", c.authoritativePort, "for development: port of the name servers found in the DNS")
+
+	f.StringVar(&c.tracingEndpoint, "tracing-endpoint", c.tracingEndpoint, "base URL of a receiver of OpenTelemetry traces (OTLP over HTTP), such as http://collector.monitoring:4318; by default there are none")
 
 	f.StringVar(&c.logLevel, "log-level", c.logLevel, "error, warn, info or debug")
 	f.StringVar(&c.logFormat, "log-format", c.logFormat, "json or text")
@@ -205,8 +214,10 @@ func (c *config) complete(own string) error {
 		return errors.New("--kube-api-qps and --kube-api-burst: they must be positive")
 	case c.concurrency < 1:
 		return errors.New("--concurrency: it must be positive")
+	case c.metricsClientCA != "" && c.metricsCertDir == "":
+		return errors.New("--metrics-client-ca: it needs --metrics-cert-dir")
 	}
-	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkFiles(), checkAllowedSolvers(c.allowedSolvers), c.checkLog())
+	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkFiles(), checkAllowedSolvers(c.allowedSolvers), c.checkTracing(), c.checkLog())
 }
 
 func (c *config) checkTimes() error {
@@ -248,6 +259,16 @@ func (c *config) checkDNS() error {
 	}
 	if c.authoritativePort == 0 {
 		return errors.New("--dns-authoritative-port: it must not be 0")
+	}
+	return nil
+}
+
+func (c *config) checkTracing() error {
+	if c.tracingEndpoint == "" {
+		return nil
+	}
+	if err := tracing.CheckEndpoint(c.tracingEndpoint); err != nil {
+		return fmt.Errorf("--tracing-endpoint: %w", err)
 	}
 	return nil
 }

@@ -63,6 +63,8 @@ func TestParseRefuses(t *testing.T) {
 		"--http-file-service=files:0":              "--http-file-service",
 		"--http-file-service=other/files:80":       "--http-file-service",
 		"--http-file-port=0":                       "--http-file-port",
+		"--metrics-client-ca=ca.crt":               "--metrics-cert-dir",
+		"--tracing-endpoint=collector:4318":        "--tracing-endpoint: want a URL",
 		"--log-level=loud":                         "--log-level",
 		"--log-format=xml":                         "--log-format",
 	}

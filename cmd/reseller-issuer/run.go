@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
@@ -76,13 +76,17 @@ func newManager(restConfig *rest.Config, c config) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := metricsOptions(c)
+	if err != nil {
+		return nil, err
+	}
 	shutdown := shutdownTimeout
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   cacheOptions(c),
 		NewClient:               signer.NewClient,
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Metrics:                 metricsserver.Options{BindAddress: c.metricsAddress},
+		Metrics:                 metrics,
 		HealthProbeBindAddress:  c.healthAddress,
 		GracefulShutdownTimeout: &shutdown,
 
@@ -121,15 +125,24 @@ func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 	}
 	outward := providers.Options{RootCAs: roots, AllowLoopback: c.insecureLoopback}
 	reseller := connection{
-		http:    providers.NewHTTPClient(outward),
 		allowed: endpoints{prefixes: c.allowedEndpoints, loopback: c.insecureLoopback},
 		now:     wall.Now,
 	}
+	watch, err := newObservation(c, mgr, slices.Sorted(maps.Keys(reseller.resellers())))
+	if err != nil {
+		return err
+	}
+	observed := outward
+	observed.Observer = watch
+	reseller.http = providers.NewHTTPClient(observed)
 	suppliers := &order.Suppliers{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(),
 		Drivers: reseller.resellers(), ClusterResourceNamespace: c.clusterResourceNamespace,
 	}
-	limits := providers.NewLimiters(providers.LimiterOptions{Now: wall.Now})
+	limits := providers.NewLimiters(providers.LimiterOptions{Now: wall.Now, Outcome: watch.activity.Outcome})
+	if err := watch.register(suppliers, limits); err != nil {
+		return err
+	}
 	lookup, err := newDNS(c)
 	if err != nil {
 		return err
@@ -150,20 +163,18 @@ func setup(ctx context.Context, mgr ctrl.Manager, c config) error {
 		Suppliers: suppliers, Limits: limits, CheckSolver: publish.check,
 		Recorder: mgr.GetEventRecorder(name), Clock: wall,
 		Concurrency: c.concurrency, RecheckInterval: c.recheckInterval, WatchSecrets: c.secretWatch != watchOff,
+		Checked: watch.collector.Checked,
 	}); err != nil {
 		return err
 	}
-	return setupOrders(ctx, mgr, c, suppliers, limits, publish, lookup)
+	return setupOrders(ctx, mgr, c, suppliers, limits, publish, lookup, watch)
 }
 
 // setupOrders builds the reconciler of orders, which is what spends money.
-func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *order.Suppliers, limits *providers.Limiters, publish solvers, lookup dns) error {
+func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *order.Suppliers, limits *providers.Limiters, publish solvers, lookup dns, watch *observation) error {
 	// Intermediates come over plain HTTP from hosts that issuers name: never from inside
 	// the network.
 	downloads := providers.NewHTTPClient(providers.Options{AllowHTTP: true, AllowLoopback: c.insecureLoopback, RefusePrivate: true})
-	if err := metrics.Registry.Register(&order.Collector{Client: mgr.GetClient()}); err != nil {
-		return fmt.Errorf("metrics: %w", err)
-	}
 	books := &ledger.Ledger{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), ClusterID: c.clusterID,
 		Now: time.Now, NewID: func() string { return string(uuid.NewUUID()) },
@@ -181,9 +192,9 @@ func setupOrders(ctx context.Context, mgr ctrl.Manager, c config, suppliers *ord
 	return (&order.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Suppliers: suppliers, Limits: limits, Ledger: books,
-		Hooks: publish.hook, Observers: lookup.observer, CAA: lookup.caa, Files: lookup.files(c),
+		Hooks: watch.hooks(publish.hook), Observers: lookup.observer, CAA: lookup.caa, Files: lookup.files(c),
 		Intermediates: chain.Fetcher{Client: downloads},
-		Recorder:      mgr.GetEventRecorder(name), Now: time.Now,
+		Recorder:      mgr.GetEventRecorder(name), Now: time.Now, Monitor: watch,
 		OverdueAfter: c.overdueAfter, MinPoll: c.pollInterval, Concurrency: c.concurrency,
 	}).SetupWithManager(ctx, mgr)
 }

@@ -34,8 +34,11 @@ func (l *Lab) StartController(ctx context.Context, flags ...string) error {
 			return err
 		}
 	}
-	var err error
-	l.controller, err = l.startReplica(ctx, l.filePort, flags)
+	metrics, err := l.metricsAddress(ctx)
+	if err != nil {
+		return err
+	}
+	l.controller, err = l.startReplica(ctx, l.filePort, metrics, flags)
 	return err
 }
 
@@ -51,7 +54,7 @@ func (l *Lab) StartStandby(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.standby, err = l.startReplica(ctx, port, nil)
+	l.standby, err = l.startReplica(ctx, port, "0", nil)
 	return "http://" + loopback(port), err
 }
 
@@ -69,21 +72,18 @@ func (l *Lab) StopStandby() error {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// startReplica starts a controller that serves validation files at a port.
-func (l *Lab) startReplica(ctx context.Context, filePort int, flags []string) (*process.Process, error) {
+// startReplica starts a controller that serves validation files at a port, and its metrics at
+// an address; "0" is none.
+func (l *Lab) startReplica(ctx context.Context, filePort int, metrics string, flags []string) (*process.Process, error) {
 	kubeconfig, err := l.plane.ServiceAccountConfig(ctx, Namespace, serviceAccount)
 	if err != nil {
 		return nil, err
 	}
-	var addresses [2]string
-	for i := range addresses {
-		port, err := process.FreePort(ctx)
-		if err != nil {
-			return nil, err
-		}
-		addresses[i] = loopback(port)
+	port, err := process.FreePort(ctx)
+	if err != nil {
+		return nil, err
 	}
-	metrics, health := addresses[0], addresses[1]
+	health := loopback(port)
 	if l.proxy != nil {
 		flags = append([]string{"--http-file-port=" + strconv.Itoa(l.proxy.port)}, flags...)
 	}

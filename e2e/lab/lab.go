@@ -63,6 +63,9 @@ type Lab struct {
 	proxy      *proxy
 	client     client.WithWatch
 	root       string // of the repository
+	// metrics is the address of the controller's metrics, once it is known.
+	metrics    string
+	prometheus *prometheusProcess
 
 	// filePort is where the controller serves validation files.
 	filePort int
@@ -222,6 +225,9 @@ func (l *Lab) startDNS(ctx context.Context, options Options) error {
 // Stop ends everything and removes what was stored. It may be called again.
 func (l *Lab) Stop() error {
 	problems := []error{l.StopController(), l.StopStandby()}
+	if l.prometheus != nil {
+		problems = append(problems, l.prometheus.Stop())
+	}
 	if l.proxy != nil {
 		problems = append(problems, l.proxy.Stop())
 	}

@@ -72,8 +72,11 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 	if err := world.StartController(ctx); err != nil {
 		return err
 	}
+	if err := world.StartPrometheus(ctx); err != nil {
+		return err
+	}
 	code := m.Run()
-	if err := errors.Join(inspectLog(), inspectObjects(ctx)); err != nil {
+	if err := errors.Join(inspectLog(), inspectObjects(ctx), inspectMetrics(ctx), inspectAlerts(ctx), inspectDashboard(ctx)); err != nil {
 		return err
 	}
 	if code != 0 {

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"context"
 	"strings"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
@@ -15,11 +17,16 @@ import (
 // maxNote is the longest note that the events API takes.
 const maxNote = 1000
 
+// warned are reasons with which an order goes on by itself, but only after somebody has mended
+// something.
+var warned = map[Reason]bool{ReasonSolverFailed: true, ReasonCredentialsRefused: true}
+
 // announceState adds events for transitions that people want to know of.
 func announceState(before *v1alpha1.ResellerOrder, s *scope) {
 	was, is := before.Status, s.order.Status
 	if is.Waiting != nil && (was.Waiting == nil || was.Waiting.Reason != is.Waiting.Reason) && is.State != v1alpha1.OrderFailed {
-		s.events = append(s.events, happening{warning: is.State == v1alpha1.OrderHeld, reason: is.Waiting.Reason, message: is.Waiting.Message})
+		warning := is.State == v1alpha1.OrderHeld || warned[Reason(is.Waiting.Reason)]
+		s.events = append(s.events, happening{warning: warning, reason: is.Waiting.Reason, message: is.Waiting.Message})
 	}
 	overdue := meta.FindStatusCondition(is.Conditions, v1alpha1.ConditionOverdue)
 	if overdue != nil && overdue.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(was.Conditions, v1alpha1.ConditionOverdue) {
@@ -28,8 +35,8 @@ func announceState(before *v1alpha1.ResellerOrder, s *scope) {
 }
 
 // emit sends the events of a step, on the order and on the Certificate: that is where
-// people look first.
-func (r *Reconciler) emit(s *scope) {
+// people look first. The log has them, too, and keeps them longer.
+func (r *Reconciler) emit(ctx context.Context, s *scope) {
 	certificate := certificateOf(s.order)
 	for _, e := range s.events {
 		kind := corev1.EventTypeNormal
@@ -37,6 +44,7 @@ func (r *Reconciler) emit(s *scope) {
 			kind = corev1.EventTypeWarning
 		}
 		note := strings.ToValidUTF8(e.message[:min(len(e.message), maxNote)], "")
+		log.FromContext(ctx).Info(note, "reason", e.reason, "warning", e.warning)
 		r.Recorder.Eventf(s.order, nil, kind, e.reason, "Supply", "%s", note)
 		if certificate != nil {
 			r.Recorder.Eventf(certificate, s.order, kind, e.reason, "Supply", "%s", note)

@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/dcv"
@@ -34,7 +33,7 @@ func (r *Reconciler) removeRecords(ctx context.Context, s *scope) (outcome, erro
 		return slices.ContainsFunc(gone, func(o v1alpha1.PublishedRecord) bool { return sameRecord(o, record) })
 	})
 	if len(failures) > 0 {
-		return cleanupFailed(ctx, s, failures[0]), nil
+		return cleanupFailed(s, failures[0]), nil
 	}
 	status.NextCleanupAt = nil
 	if len(status.Records) > 0 {
@@ -53,9 +52,9 @@ func stillWanted(s *scope, record v1alpha1.PublishedRecord) bool {
 }
 
 // cleanupFailed has the rest tried again later; whatever else there is to do goes on. The
-// deletion of an order isn't held up for ever: what is left is said in an event, and in
-// the log, because a terminating namespace takes no events.
-func cleanupFailed(ctx context.Context, s *scope, err error) outcome {
+// deletion of an order isn't held up for ever: what is left is said in an event, and with it
+// in the log, because a terminating namespace takes no events.
+func cleanupFailed(s *scope, err error) outcome {
 	status := &s.order.Status
 	now := metav1.NewTime(s.view.Now)
 	since := now
@@ -81,7 +80,6 @@ func cleanupFailed(ctx context.Context, s *scope, err error) outcome {
 	}
 	for _, record := range status.Records {
 		message := clip(fmt.Sprintf("remove this %s by hand: %s %s %s (%v)", noun(record.Type), record.Name, record.Type, record.Value, err))
-		log.FromContext(ctx).Info("clean-up is given up: " + message)
 		s.events = append(s.events, happening{warning: true, reason: "CleanupAbandoned", message: message})
 	}
 	status.Records, status.NextCleanupAt = nil, nil

@@ -76,7 +76,8 @@ func (r *Reconciler) cancelUnissued(ctx context.Context, s *scope) error {
 		log.FromContext(ctx).Info("cancelling what is paid and has no certificate", "purchase", name)
 		s.note("Cancelling", "ResellerPurchase %s, which has no certificate, is being cancelled as the issuer's spec.purchase.deletionPolicy says", name)
 	}
-	r.emit(s)
+	r.stored(ctx, s.order, s)
+	r.emit(ctx, s)
 	return client.IgnoreNotFound(r.patchFinalizers(ctx, s.order, false, v1alpha1.FinalizerUnissued, v1alpha1.FinalizerRecords))
 }
 

@@ -28,6 +28,9 @@ func (r *Reconciler) gather(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if err := r.whole(ctx, s, request); err != nil {
+		return err
+	}
 	purchases, err := r.purchases(ctx, s)
 	if err != nil {
 		return err

@@ -250,7 +250,6 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
 		if errors.Is(err, dcv.ErrConflict) || errors.Is(err, dcv.ErrDenied) || errors.Is(err, dcv.ErrUnsupported) {
 			after = max(after, time.Minute)
 		}
-		s.events = append(s.events, happening{warning: true, reason: string(ReasonSolverFailed), message: clip(err.Error())})
 		return wait(s, ReasonSolverFailed, "a solver could not publish a record, nothing is lost: "+err.Error(), after), nil
 	}
 	if len(published) > 0 && !s.manualOnly() {

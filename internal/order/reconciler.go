@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -73,7 +74,9 @@ type Reconciler struct {
 	// Intermediates fetches what issuers permit; its AllowedHosts are set per issuer.
 	Intermediates chain.Fetcher
 	Recorder      events.EventRecorder
-	Now           func() time.Time
+	// Monitor may be nil.
+	Monitor Monitor
+	Now     func() time.Time
 
 	// OverdueAfter marks orders whose request waits longer.
 	OverdueAfter time.Duration
@@ -130,7 +133,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, order); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("key", order.Spec.Key))
+	ctx = log.IntoContext(ctx, orderLogger(ctx, order))
 	s := &scope{order: order}
 	for range maxSteps {
 		result, err := r.step(ctx, s)
@@ -149,12 +152,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return ctrl.Result{RequeueAfter: time.Second}, nil
 }
 
+// orderLogger names the order's key, and the request that is served: what a person who reads the
+// log looks for.
+func orderLogger(ctx context.Context, order *v1alpha1.ResellerOrder) logr.Logger {
+	values := []any{"key", order.Spec.Key}
+	if request := order.Spec.Request; request != nil {
+		values = append(values, "request", request.Name, "requestUID", request.UID)
+	}
+	return log.FromContext(ctx).WithValues(values...)
+}
+
 // step decides, acts and writes the status.
 func (r *Reconciler) step(ctx context.Context, s *scope) (outcome, error) {
 	if err := r.gather(ctx, s); err != nil {
 		return outcome{}, err
 	}
 	before := s.order.DeepCopy()
+	ctx = r.enter(ctx, s.order)
 	action := next(s.view)
 	log.FromContext(ctx).V(1).Info("next step", "action", fmt.Sprintf("%T", action))
 	result, err := r.act(ctx, s, action)
@@ -188,7 +202,8 @@ func (r *Reconciler) write(ctx context.Context, before *v1alpha1.ResellerOrder, 
 		}
 		announceState(before, s)
 	}
-	r.emit(s)
+	r.stored(ctx, before, s)
+	r.emit(ctx, s)
 	return nil
 }
 

@@ -4,9 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -129,33 +127,4 @@ func TestNamesOfOrders(t *testing.T) {
 		assert.Empty(t, validation.IsDNS1123Subdomain(got))
 		assert.LessOrEqual(t, len(got), 63)
 	}
-}
-
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, issuerSpec(func(s *v1alpha1.ResellerIssuerSpec) { s.Purchase.Budgets[0].MaxPurchases = new(int32) }))
-	w.ask("web-1", keyA)
-	w.untilWaiting(ReasonBudgetExceeded)
-	refused := purchaseOf(1, inState(v1alpha1.PurchaseRefused))
-	w.create(&refused)
-	registry := prometheus.NewPedanticRegistry()
-	require.NoError(t, registry.Register(&Collector{Client: w.client}))
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	got := map[string]float64{}
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			name := family.GetName()
-			for _, label := range metric.GetLabel() {
-				name += " " + label.GetValue()
-			}
-			got[name] = metric.GetGauge().GetValue()
-		}
-	}
-	assert.Equal(t, map[string]float64{
-		"reseller_issuer_orders Held":                1,
-		"reseller_issuer_orders_held BudgetExceeded": 1,
-		"reseller_issuer_orders_overdue":             0,
-		"reseller_issuer_purchases cyberssl Refused": 1,
-	}, got)
 }

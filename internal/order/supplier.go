@@ -76,6 +76,17 @@ type knownProvider struct {
 	provider   providers.Provider
 }
 
+// Accounts are those of the issuers that this process has used, by the issuer's UID.
+func (s *Suppliers) Accounts() map[types.UID]providers.Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	accounts := make(map[types.UID]providers.Account, len(s.known))
+	for uid, known := range s.known {
+		accounts[uid] = known.provider.Account()
+	}
+	return accounts
+}
+
 // Get resolves a reference with the cache.
 func (s *Suppliers) Get(ctx context.Context, ref v1alpha1.IssuerReference) (*Supplier, error) {
 	return s.get(ctx, s.Client, ref)

@@ -58,33 +58,47 @@ type Response struct {
 // The client must come from [NewHTTPClient]; for a one-shot call anything else is refused as
 // Invalid, because it might send the request twice.
 func Do(ctx context.Context, client *http.Client, req *http.Request, call Call) (Response, error) {
-	if _, ok := client.Transport.(*transport); call.OneShot && !ok {
+	known, ok := client.Transport.(*transport)
+	if call.OneShot && !ok {
 		return Response{}, call.fail(Invalid, "the HTTP client might repeat the request", nil)
 	}
 	call = call.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, call.Timeout)
+	began := call.Now()
+	response, err := call.send(ctx, client, req)
+	if ok && known.observer != nil {
+		known.observer.Requested(ctx, Exchange{
+			Provider: call.Provider, Operation: call.Operation, OneShot: call.OneShot,
+			Began: began, Ended: call.Now(), Status: response.Status, Err: err,
+		})
+	}
+	return response, err
+}
+
+// send makes the request; the answer has a status also where it is an error.
+func (c Call) send(ctx context.Context, client *http.Client, req *http.Request) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	// A connection is reported before the first byte is written and after TLS and any proxy.
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	if call.OneShot {
+	if c.OneShot {
 		ctx = context.WithValue(ctx, oneShotKey{}, true)
 	}
 	resp, err := client.Do(req.WithContext(ctx)) //nolint:gosec // the dialer of NewHTTPClient refuses addresses that no issuer may name
 	if err != nil {
-		return Response{}, call.transportError(err, connected.Load())
+		return Response{}, c.transportError(err, connected.Load())
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, call.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return Response{}, call.transportError(err, true)
+		return Response{}, c.transportError(err, true)
 	}
-	if int64(len(body)) > call.MaxBody {
-		return Response{}, call.fail(call.unclear(), fmt.Sprintf("the answer is larger than %d bytes", call.MaxBody), nil)
+	if int64(len(body)) > c.MaxBody {
+		return Response{}, c.fail(c.unclear(), fmt.Sprintf("the answer is larger than %d bytes", c.MaxBody), nil)
 	}
 	answer := Response{Status: resp.StatusCode, Header: resp.Header, Body: body}
-	return answer, call.throttled(answer)
+	return answer, c.throttled(answer)
 }
 
 // Unexpected returns the error for an answer that the provider does not understand: Ambiguous for

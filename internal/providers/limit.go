@@ -23,6 +23,9 @@ type LimiterOptions struct {
 	OpenFor, MaxOpenFor time.Duration
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
+	// Outcome learns how each call on an account ended, the kind of its error or nothing; nil
+	// for nobody. It is called by many goroutines and must not block.
+	Outcome func(key string, kind Kind)
 }
 
 // Limiters keeps rate, calls in flight and circuit breaker for each account. Nobody waits in it: who
@@ -103,7 +106,34 @@ func (l *Limiters) Reserve(key string) (release func(outcome error), wait time.D
 	}
 	a.inFlight++
 	var once sync.Once
-	return func(outcome error) { once.Do(func() { l.release(a, outcome) }) }, 0
+	return func(outcome error) {
+		once.Do(func() {
+			l.release(a, outcome)
+			if l.options.Outcome != nil {
+				l.options.Outcome(key, KindOf(outcome))
+			}
+		})
+	}, 0
+}
+
+// AccountLoad is how busy an account is.
+type AccountLoad struct {
+	// InFlight calls.
+	InFlight int
+	// Paused is true while the circuit breaker, or the reseller's wish to be left alone, lets
+	// nobody in.
+	Paused bool
+}
+
+// Load tells how busy an account is now.
+func (l *Limiters) Load(key string) AccountLoad {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, ok := l.accounts[key]
+	if !ok {
+		return AccountLoad{}
+	}
+	return AccountLoad{InFlight: a.inFlight, Paused: l.options.Now().Before(a.pausedUntil)}
 }
 
 func (l *Limiters) release(a *account, outcome error) {

@@ -43,6 +43,8 @@ type Options struct {
 	// Proxy chooses the proxy, by default from the environment (HTTPS_PROXY, NO_PROXY). A proxy
 	// resolves names itself, so addresses behind names are then its own responsibility.
 	Proxy func(*http.Request) (*url.URL, error)
+	// Observer learns of each request that [Do] makes, nil for nobody.
+	Observer Observer
 }
 
 // NewHTTPClient returns the client for one account or for many: https with TLS 1.2 or later and
@@ -55,7 +57,7 @@ type Options struct {
 // own each, because package net/http silently sends a request again when a connection that was
 // used before breaks (GET and HEAD always, any method before the first byte).
 func NewHTTPClient(o Options) *http.Client {
-	t := &transport{policy: addressPolicy{loopback: o.AllowLoopback, refusePrivate: o.RefusePrivate}, allowHTTP: o.AllowHTTP}
+	t := &transport{policy: addressPolicy{loopback: o.AllowLoopback, refusePrivate: o.RefusePrivate}, allowHTTP: o.AllowHTTP, observer: o.Observer}
 	if o.HeaderTimeout == 0 {
 		o.HeaderTimeout = headerTimeout
 	}
@@ -86,6 +88,7 @@ func isOneShot(ctx context.Context) bool { return ctx.Value(oneShotKey{}) != nil
 type transport struct {
 	policy         addressPolicy
 	allowHTTP      bool
+	observer       Observer
 	shared, single *http.Transport
 	proxies        sync.Map // addresses of proxies in use, "host:port"
 }

@@ -40,6 +40,9 @@ func (s *Signer) Check(ctx context.Context, issuer issuerapi.Issuer) error {
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		return unless(ready, busy)
 	}
+	if err == nil && s.Checked != nil {
+		s.Checked(supplier.Ref, info)
+	}
 	if err := s.writeConditions(ctx, issuer, info, err); err != nil {
 		log.FromContext(ctx).Error(err, "issuer's conditions are not written")
 	}

@@ -110,6 +110,20 @@ func TestCheckOfAChangedIssuer(t *testing.T) {
 	require.Error(t, w.Check(t.Context(), i))
 }
 
+// TestCheckedTellsTheBalance has only checks that succeeded tell what they found.
+func TestCheckedTellsTheBalance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, interceptor.Funcs{}, issuer(), secret(team))
+	told := map[v1alpha1.IssuerReference]*providers.Money{}
+	w.Checked = func(ref v1alpha1.IssuerReference, info providers.AccountInfo) { told[ref] = info.Balance }
+	w.provider.err = &providers.Error{Kind: providers.Unavailable}
+	require.Error(t, w.Check(t.Context(), issuer()))
+	assert.Empty(t, told)
+	w.provider.err, w.provider.info.Balance = nil, balance(5)
+	require.NoError(t, w.Check(t.Context(), issuer()))
+	assert.Equal(t, map[v1alpha1.IssuerReference]*providers.Money{{Kind: order.KindIssuer, Namespace: team, Name: "issuer"}: balance(5)}, told)
+}
+
 func TestConditionsHeal(t *testing.T) {
 	t.Parallel()
 	i := readyIssuer(condition(v1alpha1.IssuerReachable, metav1.ConditionFalse, "Unavailable"), condition(v1alpha1.IssuerFunded, metav1.ConditionFalse, "InsufficientFunds"))

@@ -46,6 +46,8 @@ type Options struct {
 	CheckSolver func(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) error
 	// Recorder takes the events of issuer-lib.
 	Recorder events.EventRecorder
+	// Checked learns what each check that succeeded has found; nil for nobody.
+	Checked func(issuer v1alpha1.IssuerReference, info providers.AccountInfo)
 	// Clock of the checks and of issuer-lib's conditions.
 	Clock clock.WithTicker
 	// Concurrency is the number of workers of each controller.
@@ -69,7 +71,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s := &Signer{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Suppliers: o.Suppliers, Limits: o.Limits, CheckSolver: o.CheckSolver,
-		Recorder: NewRecorder(o.Recorder), Clock: o.Clock,
+		Recorder: NewRecorder(o.Recorder), Clock: o.Clock, Checked: o.Checked,
 	}
 	if err := s.addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("signer: set up: %w", err)

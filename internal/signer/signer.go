@@ -31,7 +31,9 @@ type Signer struct {
 	CheckSolver func(ctx context.Context, solver v1alpha1.Solver, secretNamespace string) error
 	// Recorder takes the warnings of Check.
 	Recorder *Recorder
-	Clock    clock.PassiveClock
+	// Checked learns what each check that succeeded has found; nil for nobody.
+	Checked func(issuer v1alpha1.IssuerReference, info providers.AccountInfo)
+	Clock   clock.PassiveClock
 
 	waiters waiters
 }

@@ -23,6 +23,9 @@ func (l *Ledger) IntendCommand(ctx context.Context, purchase *v1alpha1.ResellerP
 	if current := purchase.Spec.CommandOperation; current != nil && current.Outcome == v1alpha1.OperationIntended {
 		return nil, nil, fmt.Errorf("ledger: %s %s: %w", purchase.Name, current.Kind, ErrOpenIntent)
 	}
+	if purchase.Annotations[annotationReduced] != "" {
+		return nil, nil, fmt.Errorf("ledger: %s: %w", purchase.Name, ErrReduced)
+	}
 	written := l.Now()
 	updated := purchase.DeepCopy()
 	command := updated.Spec.Command

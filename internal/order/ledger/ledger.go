@@ -123,6 +123,9 @@ func (l *Ledger) IntendOperation(ctx context.Context, purchase *v1alpha1.Reselle
 	if current := purchase.Spec.Operation; current != nil && current.Outcome == v1alpha1.OperationIntended {
 		return nil, nil, fmt.Errorf("ledger: %s %s: %w", purchase.Name, current.Kind, ErrOpenIntent)
 	}
+	if purchase.Annotations[annotationReduced] != "" {
+		return nil, nil, fmt.Errorf("ledger: %s: %w", purchase.Name, ErrReduced)
+	}
 	written := l.Now()
 	operation.ID = l.NewID()
 	operation.IntendedAt = metav1.NewMicroTime(written)
