@@ -6,6 +6,9 @@ const (
 	// validationInterval spaces requests to validate: a CA that looked too early has
 	// cached the absence of the record.
 	validationInterval = 10 * time.Minute
+	// checkedFor is how long what was checked before paying, such as the price, is believed:
+	// an order may have been held for weeks since then.
+	checkedFor = time.Hour
 	// heldInterval is how often a held order is looked at again.
 	heldInterval = 10 * time.Minute
 	// idleInterval is how often an unfinished order without a request is polled.
