@@ -40,8 +40,12 @@ func (s *Signer) Check(ctx context.Context, issuer issuerapi.Issuer) error {
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		return unless(ready, busy)
 	}
-	if err := s.writeConditions(ctx, issuer, info, err); err != nil {
+	costly := order.EveryRenewalIsBought(supplier)
+	if err := s.writeConditions(ctx, issuer, info, err, costly); err != nil {
 		log.FromContext(ctx).Error(err, "issuer's conditions are not written")
+	}
+	if costly != "" {
+		s.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, reasonBuysEach, "Checked", "%s", costly)
 	}
 	for _, warning := range info.Warnings {
 		s.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "ProductWarning", "Checked", "%s", warning)
