@@ -90,11 +90,18 @@ func (r *Reconciler) importOrder(ctx context.Context, s *scope, name string) (ou
 	return goOn, nil
 }
 
-// importAgain is how soon an import that was refused is tried again.
-const importAgain = time.Minute
+// importAgain is how often an import that was refused is tried again: a person is at work on it.
+var importAgain = []step{
+	{10 * time.Minute, 10 * time.Second},
+	{24 * time.Hour, time.Minute},
+}
 
 func refuseImport(s *scope, name string, err error) outcome {
-	return wait(s, ReasonImportRefused, fmt.Sprintf("ResellerPurchase %s can't be imported, and nothing is bought meanwhile: %v; correct it or delete it", name, err), importAgain)
+	age := time.Duration(0)
+	if w := s.order.Status.Waiting; w != nil && Reason(w.Reason) == ReasonImportRefused {
+		age = s.view.Now.Sub(w.Since.Time)
+	}
+	return wait(s, ReasonImportRefused, fmt.Sprintf("ResellerPurchase %s can't be imported, and nothing is bought meanwhile: %v; correct it or delete it", name, err), every(importAgain, age, heldInterval))
 }
 
 // beginAnew drops an issuance for which nothing was ordered, so that it is planned again.

@@ -283,7 +283,7 @@ func belongs(p *v1alpha1.ResellerPurchase, order providers.Order) bool {
 	if echoed(order.CSR) != nil {
 		return recognised(p, order)
 	}
-	if order.Reference != "" {
+	if order.Reference != "" && !ledger.MadeReference(order.Reference) {
 		return false
 	}
 	names := p.Spec.Names

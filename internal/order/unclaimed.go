@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,6 +67,7 @@ func findUnclaimed(ctx context.Context, s *scope, lister providers.Lister, all [
 		if err != nil {
 			return nil, err
 		}
+		order.Reference = cmp.Or(order.Reference, row.Reference)
 		if !over(order.State) && !wornOut(s.view, order) && sameNames(s.view.Issuer.Profile, issuance.CommonName, namesIn(order), issuance.Names) {
 			found = append(found, order)
 		}

@@ -166,7 +166,15 @@ func AccountLabel(account v1alpha1.PurchaseAccount) string {
 // and different for each intent of each cluster.
 func reference(clusterID, intent string) string {
 	sum := sha256.Sum256([]byte(clusterID + "\x00" + intent))
-	return "ri-" + hex.EncodeToString(sum[:12])
+	return referencePrefix + hex.EncodeToString(sum[:12])
+}
+
+const referencePrefix = "ri-"
+
+// MadeReference reports whether a client reference may be that of an intent, of this or of
+// another cluster.
+func MadeReference(text string) bool {
+	return len(text) == len(referencePrefix)+24 && strings.HasPrefix(text, referencePrefix)
 }
 
 // wasMoved reports whether the purchase of that name is certainly another key's.
