@@ -134,7 +134,7 @@ func (r *Reconciler) checkWithReseller(ctx context.Context, s *scope, search unc
 		}
 		found, err := search(ctx)
 		unclaimed = found
-		return err
+		return misconfigured(err)
 	})
 	return unclaimed, err
 }
@@ -204,6 +204,8 @@ func (e *settingsError) Unwrap() error { return e.err }
 
 func misconfigured(err error) error {
 	switch providers.KindOf(err) {
+	case "":
+		return nil
 	case providers.Invalid, providers.NotFound, providers.Rejected:
 		return &settingsError{err}
 	case providers.Auth, providers.Funds, providers.Throttled, providers.Unavailable, providers.Ambiguous:

@@ -160,4 +160,10 @@ func TestUnclaimedListIsDown(t *testing.T) {
 	assert.Zero(t, w.reseller.count("buy"))
 	w.untilState(v1alpha1.OrderIssued)
 	assert.Equal(t, 3, w.reseller.count("list"))
+
+	w = newWorld(t, withList)
+	w.reseller.plan("list", fault{kind: providers.Invalid})
+	w.ask("web-1", keyA)
+	w.untilWaiting(ReasonIssuerNotReady)
+	assert.NotEqual(t, v1alpha1.OrderFailed, w.state(), "a list is no reason to fail a request")
 }
