@@ -102,7 +102,7 @@ func TestCheckedAgainAfterALongHold(t *testing.T) {
 	w.ask("web-1", keyA)
 	w.untilWaiting(ReasonBudgetExceeded)
 	since := w.order().Status.Waiting.Since
-	w.run(5 * testDay)
+	w.run(12 * time.Hour)
 	assert.Equal(t, ReasonBudgetExceeded, w.waitsFor())
 	assert.Equal(t, since, w.order().Status.Waiting.Since, "the checks between don't end the wait")
 
