@@ -79,6 +79,10 @@ type Issuance struct {
 	// Price that the reseller told before paying.
 	// +optional
 	Price *Money `json:"price,omitempty"`
+	// CheckedAt is when price, CAA records and the rest of what is checked before paying
+	// were last found good.
+	// +optional
+	CheckedAt *metav1.Time `json:"checkedAt,omitempty"`
 	// Prepared is the reseller's own data between preparing and buying.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768

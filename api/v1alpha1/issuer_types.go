@@ -184,6 +184,9 @@ const (
 	IssuerReachable = "Reachable"
 	// IssuerFunded is False while the account lacks money.
 	IssuerFunded = "Funded"
+	// IssuerReusesPaidTerm is False while every renewal is a purchase, by the issuer's policy
+	// or because the reseller can't do otherwise. It is absent where that never was so.
+	IssuerReusesPaidTerm = "ReusesPaidTerm"
 )
 
 // ResellerIssuer is an account at an SSL reseller for the Certificates of its own

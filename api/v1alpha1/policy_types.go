@@ -44,6 +44,28 @@ const (
 	ReissueNever    ReissuePolicy = "Never"
 )
 
+// UnclaimedOrders says what happens with a paid order at the reseller that stands in no
+// ResellerPurchase.
+// +kubebuilder:validation:Enum=Ignore;Hold;Adopt
+type UnclaimedOrders string
+
+// What happens with unclaimed orders.
+const (
+	UnclaimedIgnore UnclaimedOrders = "Ignore"
+	UnclaimedHold   UnclaimedOrders = "Hold"
+	UnclaimedAdopt  UnclaimedOrders = "Adopt"
+)
+
+// ChangedNames says how a Certificate gets a certificate after its names were changed.
+// +kubebuilder:validation:Enum=Purchase;Reissue
+type ChangedNames string
+
+// The ways to a certificate with changed names.
+const (
+	ChangedNamesPurchase ChangedNames = "Purchase"
+	ChangedNamesReissue  ChangedNames = "Reissue"
+)
+
 // BareRequests says what happens to requests that no Certificate owns.
 // +kubebuilder:validation:Enum=Allow;Deny
 type BareRequests string
@@ -100,10 +122,34 @@ type PurchasePolicy struct {
 	MinimumLifetime *metav1.Duration `json:"minimumLifetime,omitempty"`
 
 	// Reissue says when the paid term is used for a further certificate. WhenSafe does it
-	// if the reseller keeps the certificate in use valid.
+	// if the reseller keeps the certificate in use valid, Always also if that one is
+	// revoked by it. Never buys for each renewal. A paid term whose newest certificate
+	// nobody got is always used.
 	// +optional
 	// +kubebuilder:default=WhenSafe
 	Reissue ReissuePolicy `json:"reissue,omitempty"`
+
+	// ChangedNames says what happens when the names of a Certificate change while a term
+	// is paid. Purchase buys a certificate for the new names; the paid term of the old
+	// ones stays, and is found again when the names are changed back. Reissue puts the new
+	// names into the paid term at no cost, where the reseller takes them: CAs revoke the
+	// certificates with the old names then, within hours or days, also where they are
+	// still in use elsewhere. It needs a certificate that was issued, and Reissue other
+	// than Never.
+	// +optional
+	// +kubebuilder:default=Purchase
+	ChangedNames ChangedNames `json:"changedNames,omitempty"`
+
+	// UnclaimedOrders says what happens when, before a purchase, the reseller lists a paid
+	// order for exactly these names that stands in no ResellerPurchase, for example one
+	// that was bought by hand. Hold waits until a person imports it or decides otherwise.
+	// Adopt uses it if it certainly belongs to this order, by the reference that this
+	// cluster has sent or by the request's own CSR; an order that only has the same names
+	// is held as with Hold, because somebody else may use it. Ignore buys.
+	// Not every reseller lists orders.
+	// +optional
+	// +kubebuilder:default=Hold
+	UnclaimedOrders UnclaimedOrders `json:"unclaimedOrders,omitempty"`
 
 	// BareRequests says whether CertificateRequests without a Certificate are served.
 	// +optional

@@ -5,21 +5,26 @@ import (
 )
 
 // PurchaseKind is what was paid for.
-// +kubebuilder:validation:Enum=Purchase;Renewal
+// +kubebuilder:validation:Enum=Purchase;Renewal;Import
 type PurchaseKind string
 
 // The kinds of purchases.
 const (
 	PurchaseNew     PurchaseKind = "Purchase"
 	PurchaseRenewal PurchaseKind = "Renewal"
+	// PurchaseImport was bought by others: by hand, or by a ledger that was lost.
+	PurchaseImport PurchaseKind = "Import"
 )
 
 // PurchaseState is how far a purchase got.
-// +kubebuilder:validation:Enum=Intended;Bought;Refused;Absent;Rejected;Cancelled;Expired
+// +kubebuilder:validation:Enum=Importing;Intended;Bought;Refused;Absent;Rejected;Cancelled;Expired;GivenUp
 type PurchaseState string
 
 // The states of a purchase.
 const (
+	// PurchaseImporting: a person names an order that was bought by other means; the
+	// controller reads it and fills in what it finds.
+	PurchaseImporting PurchaseState = "Importing"
 	// PurchaseIntended: the paying call is about to be made, under way, or its outcome is
 	// not known. It counts at full price.
 	PurchaseIntended PurchaseState = "Intended"
@@ -35,6 +40,9 @@ const (
 	PurchaseCancelled PurchaseState = "Cancelled"
 	// PurchaseExpired: the paid term is over.
 	PurchaseExpired PurchaseState = "Expired"
+	// PurchaseGivenUp: a person doesn't want it used any more. The money is spent: it
+	// counts in the budgets.
+	PurchaseGivenUp PurchaseState = "GivenUp"
 )
 
 // OperationKind is a call under an existing purchase that can't be repeated.
@@ -125,6 +133,17 @@ type PurchaseOperation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	CSRDigest string `json:"csrDigest,omitempty"`
+	// Names in that CSR, where they aren't those of the purchase: it has them once the
+	// operation is done.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=250
+	// +kubebuilder:validation:items:MaxLength=255
+	Names []string `json:"names,omitempty"`
+	// CommonName in that CSR, beside names.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	CommonName string `json:"commonName,omitempty"`
 	// Method of validation that was asked for.
 	// +optional
 	Method DCVMethod `json:"method,omitempty"`
@@ -176,22 +195,30 @@ type PurchasedCertificate struct {
 	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
 }
 
-// PurchaseResolution is a person's word on a purchase whose outcome isn't known. It is
-// used once.
-// +kubebuilder:validation:XValidation:rule="has(self.orderIDs) != has(self.absent)",message="exactly one of orderIDs, absent must be set"
+// PurchaseResolution is a person's word on a purchase that the controller can't go on
+// with. It is used once.
+// +kubebuilder:validation:XValidation:rule="[has(self.orderIDs), has(self.absent), has(self.givenUp)].exists_one(x, x)",message="exactly one of orderIDs, absent, givenUp must be set"
 type PurchaseResolution struct {
 	// OrderIDs adopts the order with these identifiers, after it was read back and found
-	// to match.
+	// to match. Those that the purchase already has accept what somebody else did to the
+	// order, such as a reissue in the reseller's panel.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	OrderIDs []OrderID `json:"orderIDs,omitempty"`
-	// Absent states that the reseller has no such order: "Confirmed".
+	// Absent states that nothing was paid, because the reseller has no such order or has
+	// given the money back: "Confirmed". It no longer counts in the budgets, and the names
+	// may be bought again.
 	// +optional
 	// +kubebuilder:validation:Enum=Confirmed
 	Absent string `json:"absent,omitempty"`
+	// GivenUp states that the money is spent and the order isn't to be used any more:
+	// "Confirmed". It counts in the budgets, and the names may be bought again.
+	// +optional
+	// +kubebuilder:validation:Enum=Confirmed
+	GivenUp string `json:"givenUp,omitempty"`
 	// By is who decided, for the records.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
@@ -199,16 +226,17 @@ type PurchaseResolution struct {
 }
 
 // ResellerPurchaseSpec is everything that is known of a purchase.
+// +kubebuilder:validation:XValidation:rule="self.state == 'Importing' ? has(self.orderIDs) : (has(self.clusterID) && has(self.account) && has(self.names) && has(self.csrDigest) && has(self.reference) && has(self.intendedAt))",message="a purchase that is to be imported needs orderIDs; any other needs clusterID, account, names, csrDigest, reference and intendedAt"
 type ResellerPurchaseSpec struct {
 	// Key of the order that it pays for.
 	// +required
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{32}$`
 	Key string `json:"key"`
 	// ClusterID is the cluster that made it. Another cluster only reads it.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
-	ClusterID string `json:"clusterID"`
+	ClusterID string `json:"clusterID,omitempty"`
 	// OrderNamespace and OrderName are the ResellerOrder.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
@@ -221,8 +249,8 @@ type ResellerPurchaseSpec struct {
 	// +required
 	IssuerRef IssuerReference `json:"issuerRef"`
 	// Account that pays.
-	// +required
-	Account PurchaseAccount `json:"account"`
+	// +optional
+	Account PurchaseAccount `json:"account,omitzero"`
 	// Kind of the purchase.
 	// +required
 	Kind PurchaseKind `json:"kind"`
@@ -231,42 +259,44 @@ type ResellerPurchaseSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	Renews string `json:"renews,omitempty"`
 	// Product that is bought.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MaxLength=128
-	Product string `json:"product"`
+	Product string `json:"product,omitempty"`
 	// TermMonths is the paid term.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	TermMonths int32 `json:"termMonths"`
 	// Names in the certificate.
-	// +required
+	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=250
 	// +kubebuilder:validation:items:MaxLength=255
-	Names []string `json:"names"`
+	Names []string `json:"names,omitempty"`
 	// CommonName in the certificate.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	CommonName string `json:"commonName,omitempty"`
-	// CSR in PEM that was sent.
-	// +required
+	// CSR in PEM that was sent. That of an imported order is missing where the reseller
+	// doesn't tell it.
+	// +optional
 	// +kubebuilder:validation:MaxLength=65536
-	CSR []byte `json:"csr"`
-	// CSRDigest is the SHA-256 of the CSR's DER.
-	// +required
+	CSR []byte `json:"csr,omitempty"`
+	// CSRDigest is the SHA-256 of the CSR's DER, or, without a CSR, that of the
+	// certificate's public key.
+	// +optional
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
-	CSRDigest string `json:"csrDigest"`
+	CSRDigest string `json:"csrDigest,omitempty"`
 	// Reference is the client reference, where the reseller's API has one.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MaxLength=64
-	Reference string `json:"reference"`
+	Reference string `json:"reference,omitempty"`
 	// Method of validation that was asked for.
 	// +optional
 	Method DCVMethod `json:"method,omitempty"`
-	// IntendedAt is when the intent was written.
-	// +required
-	IntendedAt metav1.MicroTime `json:"intendedAt"`
+	// IntendedAt is when the intent was written, or when an imported order was placed.
+	// +optional
+	IntendedAt metav1.MicroTime `json:"intendedAt,omitzero"`
 	// ExpectedPrice is the price told before; budgets count it until the real one is
 	// known.
 	// +optional

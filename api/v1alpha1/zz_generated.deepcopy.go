@@ -315,6 +315,10 @@ func (in *Issuance) DeepCopyInto(out *Issuance) {
 		*out = new(Money)
 		**out = **in
 	}
+	if in.CheckedAt != nil {
+		in, out := &in.CheckedAt, &out.CheckedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Prepared != nil {
 		in, out := &in.Prepared, &out.Prepared
 		*out = make([]byte, len(*in))
@@ -697,6 +701,11 @@ func (in *PurchaseOperation) DeepCopyInto(out *PurchaseOperation) {
 	if in.CSR != nil {
 		in, out := &in.CSR, &out.CSR
 		*out = make([]byte, len(*in))
+		copy(*out, *in)
+	}
+	if in.Names != nil {
+		in, out := &in.Names, &out.Names
+		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
 	if in.Command != nil {

@@ -17,7 +17,7 @@ func (c *ControlPlane) setUpCertManager(ctx context.Context) error {
 	if c.options.GatewayAPI {
 		crds = append(crds, filepath.Join(c.certManagerDir, "gateway-api"))
 	}
-	if c.options.CertManager {
+	if c.options.CertManager || c.options.CertManagerCRDs {
 		crds = append(crds, filepath.Join(c.certManagerDir, "crds"))
 	}
 	if err := c.Apply(ctx, crds...); err != nil || !c.options.CertManager {

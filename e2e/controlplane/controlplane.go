@@ -43,6 +43,8 @@ type Options struct {
 	// of its chart, so it approves requests for foreign issuers only when a
 	// ClusterRole with verb approve on signers is bound to it.
 	CertManager bool
+	// CertManagerCRDs adds cert-manager's CRDs, and nothing that serves them.
+	CertManagerCRDs bool
 	// GatewayAPI adds the Gateway API's standard CRDs, and Certificates for
 	// annotated Gateways when CertManager is set.
 	GatewayAPI bool
@@ -129,7 +131,7 @@ func (c *ControlPlane) findExecutables(ctx context.Context) error {
 	if c.kubernetesDir, err = kubernetesHelper().build(ctx, c.options.Log); err != nil {
 		return err
 	}
-	if c.options.CertManager || c.options.GatewayAPI || c.options.DNS01Webhook {
+	if c.options.CertManager || c.options.CertManagerCRDs || c.options.GatewayAPI || c.options.DNS01Webhook {
 		c.certManagerDir, err = certManagerHelper().build(ctx, c.options.Log)
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/reseller-issuer/reseller-issuer/e2e/process"
 )
@@ -105,13 +106,22 @@ func (l *Lab) startReplica(ctx context.Context, filePort int, metrics string, fl
 			"--insecure-loopback",
 			// At its most talkative the log must be free of credentials.
 			"--log-level=debug",
-			"--allowed-endpoints=" + l.ResellerURL(),
+			"--allowed-endpoints=" + l.resellerURLs(),
 			"--dns-recursive-nameservers=" + l.dns.Addr(),
 			"--dns-authoritative-port=" + strconv.Itoa(l.dns.Port()),
 		}, flags...),
 		LogFile: l.controllerLog(),
 		Ready:   process.HTTPReady("http://"+health+"/readyz", nil),
 	})
+}
+
+// resellerURLs are those of all sandboxes that run.
+func (l *Lab) resellerURLs() string {
+	urls := []string{l.ResellerURL()}
+	for _, s := range l.sandboxes {
+		urls = append(urls, s.base)
+	}
+	return strings.Join(urls, ",")
 }
 
 // StopController ends the controller as a roll-out does. It does nothing when

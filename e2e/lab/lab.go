@@ -59,13 +59,17 @@ type Lab struct {
 	plane      *controlplane.ControlPlane
 	dns        *dnstest.Server
 	validating *dnstest.Server // nil without broken zones
-	sandbox    *sandboxProcess
+	sandbox    *Sandbox
 	proxy      *proxy
 	client     client.WithWatch
 	root       string // of the repository
 	// metrics is the address of the controller's metrics, once it is known.
 	metrics    string
 	prometheus *prometheusProcess
+	// sandboxes are all that Stop ends.
+	sandboxes []*Sandbox
+	// sibling is true if name server and sandbox belong to another lab.
+	sibling bool
 
 	// filePort is where the controller serves validation files.
 	filePort int
@@ -231,13 +235,13 @@ func (l *Lab) Stop() error {
 	if l.proxy != nil {
 		problems = append(problems, l.proxy.Stop())
 	}
-	if l.sandbox != nil {
-		problems = append(problems, l.sandbox.Stop())
+	for _, s := range l.sandboxes {
+		problems = append(problems, s.Stop())
 	}
 	if l.validating != nil {
 		problems = append(problems, l.validating.Stop())
 	}
-	if l.dns != nil {
+	if l.dns != nil && !l.sibling {
 		problems = append(problems, l.dns.Stop())
 	}
 	if l.plane != nil {

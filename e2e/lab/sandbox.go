@@ -21,26 +21,33 @@ const (
 	maxAdminBody = 16 << 20
 )
 
-// sandboxProcess is the sandbox reseller.
-type sandboxProcess struct {
+// Sandbox is a sandbox reseller with money, orders and a CA of its own.
+type Sandbox struct {
 	*process.Process
 	base     string // http://127.0.0.1:PORT
 	rootFile string
 }
 
-// startSandbox starts the sandbox reseller, which validates with the lab's name
-// server as a CA would with the world's.
 func (l *Lab) startSandbox(ctx context.Context, options Options) error {
+	var err error
+	l.sandbox, err = l.StartSandbox(ctx, sandboxName, options.SandboxArgs...)
+	return err
+}
+
+// StartSandbox starts a sandbox reseller with flags of its own, which validates with the
+// lab's name server as a CA would with the world's. A controller that is started later
+// may use it. It ends with the lab. The name is that of its files.
+func (l *Lab) StartSandbox(ctx context.Context, name string, args ...string) (*Sandbox, error) {
 	port, err := process.FreePort(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	dir := l.plane.Dir()
 	if l.proxy != nil {
-		options.SandboxArgs = append([]string{"--file-dial=" + l.proxy.address}, options.SandboxArgs...)
+		args = append([]string{"--file-dial=" + l.proxy.address}, args...)
 	}
-	s := &sandboxProcess{base: "http://" + address, rootFile: filepath.Join(dir, "sandbox-root.pem")}
+	s := &Sandbox{base: "http://" + address, rootFile: filepath.Join(dir, name+"-root.pem")}
 	s.Process, err = process.Start(ctx, process.Spec{
 		Name: sandboxName,
 		Path: l.executable(sandboxName),
@@ -50,15 +57,24 @@ func (l *Lab) startSandbox(ctx context.Context, options Options) error {
 			"--tick=100ms",
 			"--validation-interval=2s",
 			"--root-out=" + s.rootFile,
-		}, options.SandboxArgs...),
-		LogFile: filepath.Join(dir, sandboxName+".log"),
+		}, args...),
+		LogFile: filepath.Join(dir, name+".log"),
 		Ready:   process.HTTPReady(s.base+sandbox.AdminPrefix+"healthz", nil),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.sandbox = s
-	return nil
+	l.sandboxes = append(l.sandboxes, s)
+	return s, nil
+}
+
+// URL is where the sandbox's resellers are, each under a path of its own.
+func (s *Sandbox) URL() string { return s.base }
+
+// Ledger is what the sandbox charged and did, oldest first.
+func (s *Sandbox) Ledger(ctx context.Context) ([]sandbox.Entry, error) {
+	var entries []sandbox.Entry
+	return entries, s.admin(ctx, http.MethodGet, "ledger", nil, &entries)
 }
 
 // ResellerURL is where the sandbox's resellers are, each under a path of its own.
@@ -72,56 +88,55 @@ func (l *Lab) AdminURL() string { return l.sandbox.base + sandbox.AdminPrefix }
 
 // Ledger is what the sandbox charged and did, oldest first.
 func (l *Lab) Ledger(ctx context.Context) ([]sandbox.Entry, error) {
-	var entries []sandbox.Entry
-	return entries, l.admin(ctx, http.MethodGet, "ledger", nil, &entries)
+	return l.sandbox.Ledger(ctx)
 }
 
 // Orders are all orders at the sandbox.
 func (l *Lab) Orders(ctx context.Context) ([]sandbox.Order, error) {
 	var orders []sandbox.Order
-	return orders, l.admin(ctx, http.MethodGet, "orders", nil, &orders)
+	return orders, l.sandbox.admin(ctx, http.MethodGet, "orders", nil, &orders)
 }
 
 // Approve clicks the link in the messages about an order at the sandbox.
 func (l *Lab) Approve(ctx context.Context, id string) error {
-	return l.admin(ctx, http.MethodPost, "order/"+id+"/approve", nil, nil)
+	return l.sandbox.admin(ctx, http.MethodPost, "order/"+id+"/approve", nil, nil)
 }
 
 // Inject makes the sandbox fail.
 func (l *Lab) Inject(ctx context.Context, faults ...sandbox.Fault) error {
-	return l.admin(ctx, http.MethodPost, "faults", faults, nil)
+	return l.sandbox.admin(ctx, http.MethodPost, "faults", faults, nil)
 }
 
 // Faults are those that may still strike.
 func (l *Lab) Faults(ctx context.Context) ([]sandbox.Fault, error) {
 	var faults []sandbox.Fault
-	return faults, l.admin(ctx, http.MethodGet, "faults", nil, &faults)
+	return faults, l.sandbox.admin(ctx, http.MethodGet, "faults", nil, &faults)
 }
 
 // ClearFaults ends all faults.
 func (l *Lab) ClearFaults(ctx context.Context) error {
-	return l.admin(ctx, http.MethodDelete, "faults", nil, nil)
+	return l.sandbox.admin(ctx, http.MethodDelete, "faults", nil, nil)
 }
 
 // SetBalance gives the sandbox's account an amount of money, for example "12.50".
 func (l *Lab) SetBalance(ctx context.Context, amount string) error {
-	return l.admin(ctx, http.MethodPost, "balance", map[string]string{"balance": amount}, nil)
+	return l.sandbox.admin(ctx, http.MethodPost, "balance", map[string]string{"balance": amount}, nil)
 }
 
 // Reset makes the sandbox forget everything.
 func (l *Lab) Reset(ctx context.Context) error {
-	return l.admin(ctx, http.MethodPost, "reset", nil, nil)
+	return l.sandbox.admin(ctx, http.MethodPost, "reset", nil, nil)
 }
 
 // admin calls the sandbox's admin API; reply may be nil.
-func (l *Lab) admin(ctx context.Context, method, path string, body, reply any) error {
+func (s *Sandbox) admin(ctx context.Context, method, path string, body, reply any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	content, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("lab: sandbox: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, l.AdminURL()+path, bytes.NewReader(content))
+	request, err := http.NewRequestWithContext(ctx, method, s.base+sandbox.AdminPrefix+path, bytes.NewReader(content))
 	if err != nil {
 		return fmt.Errorf("lab: sandbox: %w", err)
 	}

@@ -69,6 +69,9 @@ func runAll(ctx context.Context, m *testing.M) (err error) {
 		uninterrupted()
 		err = errors.Join(err, stopWorld())
 	}()
+	if hurried, err = world.StartSandbox(ctx, "hurried", hurriedArgs()...); err != nil {
+		return err
+	}
 	if err := world.StartController(ctx); err != nil {
 		return err
 	}

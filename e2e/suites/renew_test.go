@@ -22,6 +22,14 @@ import (
 // renew asks for a renewal as `cmctl renew` does, waits for it and returns the new leaf.
 func (s *scene) renew(certificate *cmapi.Certificate) *x509.Certificate {
 	s.t.Helper()
+	s.trigger(certificate)
+	s.awaitReady(certificate)
+	return s.checkSecret(certificate)
+}
+
+// trigger asks for a renewal.
+func (s *scene) trigger(certificate *cmapi.Certificate) {
+	s.t.Helper()
 	require.NoError(s.t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		if err := s.c.Get(s.t.Context(), client.ObjectKeyFromObject(certificate), certificate); err != nil {
 			return err
@@ -29,8 +37,6 @@ func (s *scene) renew(certificate *cmapi.Certificate) *x509.Certificate {
 		cmutil.SetCertificateCondition(certificate, certificate.Generation, cmapi.CertificateConditionIssuing, cmmeta.ConditionTrue, "ManuallyTriggered", "by the test")
 		return s.c.Status().Update(s.t.Context(), certificate)
 	}))
-	s.awaitReady(certificate)
-	return s.checkSecret(certificate)
 }
 
 // TestRenewal renews twice with new keys under the paid term.

@@ -43,6 +43,9 @@ type (
 	// Resolve carries out a person's word on a purchase.
 	Resolve struct{ Purchase string }
 
+	// Import takes an order that a person bought by other means into the ledger.
+	Import struct{ Purchase string }
+
 	// Poll reads the order at the reseller.
 	Poll struct{ Purchase string }
 
@@ -79,6 +82,7 @@ func (Reissue) action()       {}
 func (Enrol) action()         {}
 func (Recover) action()       {}
 func (Resolve) action()       {}
+func (Import) action()        {}
 func (Poll) action()          {}
 func (AskValidation) action() {}
 func (RemoveRecords) action() {}
@@ -127,6 +131,8 @@ const (
 	ReasonDNSSECBogus       Reason = "DNSSECBogus"
 	ReasonNoSolver          Reason = "NoSolver"
 	ReasonChainRefused      Reason = "ChainRefused"
+	ReasonUnclaimedOrder    Reason = "UnclaimedOrder"
+	ReasonImportRefused     Reason = "ImportRefused"
 )
 
 // holding are the reasons with which an order is Held.
@@ -136,6 +142,7 @@ var holding = map[Reason]bool{
 	ReasonPurchaseUncertain: true, ReasonOrderRejected: true, ReasonOrderCancelled: true,
 	ReasonOrderLost: true, ReasonOrderMismatch: true, ReasonForeignCluster: true,
 	ReasonAccountChanged: true, ReasonCAAForbids: true, ReasonDNSSECBogus: true, ReasonNoSolver: true, ReasonChainRefused: true,
+	ReasonUnclaimedOrder: true, ReasonImportRefused: true,
 }
 
 // Plan is how a certificate for the order's request is got.

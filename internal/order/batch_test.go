@@ -67,6 +67,8 @@ func three(t *testing.T) (*world, []client.ObjectKey) {
 	w := newWorld(t, withServant, issuerSpec(func(s *v1alpha1.ResellerIssuerSpec) {
 		ten := int32(10)
 		s.Purchase.Budgets = []v1alpha1.Budget{{Window: metav1.Duration{Duration: testDay}, MaxPurchases: &ten}}
+		// Lists are counted below.
+		s.Purchase.UnclaimedOrders = v1alpha1.UnclaimedIgnore
 	}))
 	w.reseller.issueAfter = 100000
 	var keys []client.ObjectKey

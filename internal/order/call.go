@@ -39,6 +39,9 @@ func callFailed(s *scope, err error) outcome {
 		return outcome{after: max(busy.wait, 100*time.Millisecond)}
 	}
 	status := &s.order.Status
+	if _, ok := errors.AsType[*settingsError](err); ok {
+		return hold(s, ReasonIssuerNotReady, "nothing was bought, the reseller doesn't take the issuer's settings: "+err.Error())
+	}
 	status.Failures++
 	retry := retryInterval(status.Failures)
 	provider, _ := errors.AsType[*providers.Error](err)

@@ -147,7 +147,8 @@ func TestEarlierCertificateDuringReissue(t *testing.T) {
 	w.handOver()
 	w.run(0)
 	w.clock.advance(100 * testDay)
-	w.reseller.deliver = func(o *resellerOrder) [][]byte { return [][]byte{leafFor(o.older, 100, testNow), ca().pem} }
+	first := w.reseller.orders[0].csr
+	w.reseller.deliver = func(*resellerOrder) [][]byte { return [][]byte{leafFor(first, 100, testNow), ca().pem} }
 	w.ask("web-2", keyB)
 	w.untilWaiting(ReasonAwaitingCertificate)
 	assert.Contains(t, w.order().Status.Message, "earlier key")

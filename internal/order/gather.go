@@ -102,7 +102,8 @@ func needsIssuer(v View) bool {
 	if !v.Order.DeletionTimestamp.IsZero() {
 		return false
 	}
-	return v.Request == RequestLive || v.Order.Spec.Command != nil || len(v.Watches) > 0 || unfinished(v) != "" || whenResolved(v) != nil
+	return v.Request == RequestLive || v.Order.Spec.Command != nil || len(v.Watches) > 0 ||
+		unfinished(v) != "" || whenResolved(v) != nil || importing(v) != nil
 }
 
 func issuerFacts(s *Supplier) *IssuerFacts {

@@ -19,7 +19,8 @@ func start(s *scope, p Plan) {
 		State: v1alpha1.OrderPreflight, Since: now, StartedAt: now,
 	}
 	if old != nil && old.CSRDigest == p.CSRDigest {
-		issuance.StartedAt, issuance.Method, issuance.Prepared = old.StartedAt, old.Method, old.Prepared
+		issuance.StartedAt, issuance.CheckedAt = old.StartedAt, old.CheckedAt
+		issuance.Method, issuance.Prepared = old.Method, old.Prepared
 		issuance.Challenges, issuance.PropagatedAt = old.Challenges, old.PropagatedAt
 		issuance.MethodsGivenUp, issuance.EmailResentAt = old.MethodsGivenUp, old.EmailResentAt
 		issuance.Provisioned, issuance.NegativeTTL = old.Provisioned, old.NegativeTTL

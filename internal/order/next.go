@@ -16,6 +16,7 @@ var rules = []func(View) Action{
 	whenCommanded,
 	whenResolved,
 	whenUncertain,
+	whenImporting,
 	whenWithoutRequest,
 	whenDelivered,
 	whenIssuerMissing,
@@ -62,9 +63,18 @@ func whenResolved(v View) Action {
 	return nil
 }
 
-// resolvable reports whether a person's word changes anything.
+// resolvable reports whether a person's word changes anything: a refused purchase stays what
+// it is, and one that was taken for absent may have been paid after all.
 func resolvable(p *v1alpha1.ResellerPurchase) bool {
-	return p.Spec.State != v1alpha1.PurchaseAbsent && p.Spec.State != v1alpha1.PurchaseRefused
+	switch p.Spec.State {
+	case v1alpha1.PurchaseRefused, v1alpha1.PurchaseImporting:
+		return false
+	case v1alpha1.PurchaseAbsent:
+		return p.Spec.Resolution.Absent == ""
+	case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRejected,
+		v1alpha1.PurchaseCancelled, v1alpha1.PurchaseExpired, v1alpha1.PurchaseGivenUp:
+	}
+	return true
 }
 
 // whenUncertain looks for the effect of open intents, request or not: money may have
@@ -295,6 +305,9 @@ func spend(v View) Action {
 	}
 	if hold := heldByMode(v); hold != nil {
 		return *hold
+	}
+	if checked := issuance.CheckedAt; checked == nil || v.Now.Sub(checked.Time) > checkedFor {
+		return Preflight{}
 	}
 	switch p.Operation {
 	case v1alpha1.OperationPurchase:

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -54,10 +55,12 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, name string, op oper
 	if release == nil {
 		return outcome{after: max(wait, 100*time.Millisecond)}, nil
 	}
-	issuance := s.order.Status.Issuance
-	purchase, intent, err := r.Ledger.IntendOperation(ctx, s.view.purchase(name), v1alpha1.PurchaseOperation{
-		Kind: op.kind, CSR: issuance.CSR, CSRDigest: issuance.CSRDigest, Method: issuance.Method,
-	})
+	if op.kind == v1alpha1.PurchaseOperationReissue {
+		if instead, err := r.confirm(ctx, s, s.view.purchase(name), release); instead != nil {
+			return *instead, err
+		}
+	}
+	purchase, intent, err := r.Ledger.IntendOperation(ctx, s.view.purchase(name), operationSpec(s, name, op.kind))
 	if err != nil {
 		release(nil)
 		if errors.Is(err, ledger.ErrOpenIntent) {
@@ -70,6 +73,16 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, name string, op oper
 	placed, err := op.call(callCtx, intent, ledger.IDs(purchase.Spec.OrderIDs), providerRequest(s))
 	release(err)
 	return r.operated(ctx, s, purchase, op, placed, err)
+}
+
+// operationSpec is what the ledger stores before the call.
+func operationSpec(s *scope, purchase string, kind v1alpha1.OperationKind) v1alpha1.PurchaseOperation {
+	issuance := s.order.Status.Issuance
+	spec := v1alpha1.PurchaseOperation{Kind: kind, CSR: issuance.CSR, CSRDigest: issuance.CSRDigest, Method: issuance.Method}
+	if !slices.Equal(issuance.Names, s.view.purchase(purchase).Spec.Names) {
+		spec.Names, spec.CommonName = issuance.Names, issuance.CommonName
+	}
+	return spec
 }
 
 // operated records the outcome of an operation.

@@ -26,6 +26,9 @@ func plan(v View) (Plan, *Hold) {
 	}
 	newest := newestOf(v.Purchases, request.Names)
 	if newest == nil {
+		if paid := renamable(v); paid != nil {
+			fresh.Operation, fresh.Purchase = v1alpha1.OperationReissue, paid.Name
+		}
 		return fresh, nil
 	}
 	if hold := unusable(v, newest); hold != nil {
@@ -54,12 +57,16 @@ func plan(v View) (Plan, *Hold) {
 	return fresh, nil
 }
 
-// newestOf returns the last purchase for exactly these names that may have cost money.
+// newestOf returns the last purchase for exactly these names that may have cost money and
+// that nobody has given up.
 func newestOf(purchases []v1alpha1.ResellerPurchase, names []string) *v1alpha1.ResellerPurchase {
 	for i := range slices.Backward(purchases) {
 		p := &purchases[i]
-		if p.Spec.State == v1alpha1.PurchaseRefused || p.Spec.State == v1alpha1.PurchaseAbsent {
+		switch p.Spec.State {
+		case v1alpha1.PurchaseRefused, v1alpha1.PurchaseAbsent, v1alpha1.PurchaseGivenUp, v1alpha1.PurchaseImporting:
 			continue
+		case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRejected,
+			v1alpha1.PurchaseCancelled, v1alpha1.PurchaseExpired:
 		}
 		if slices.Equal(p.Spec.Names, names) {
 			return p
@@ -75,10 +82,11 @@ func unusable(v View, p *v1alpha1.ResellerPurchase) *Hold {
 	}
 	switch p.Spec.State {
 	case v1alpha1.PurchaseRejected:
-		return hold(ReasonOrderRejected, "paid order of ResellerPurchase %s was rejected (%s): settle it with the reseller; to permit another purchase set its spec.resolution.absent to Confirmed", p.Name, p.Spec.Message)
+		return hold(ReasonOrderRejected, "paid order of ResellerPurchase %s was rejected (%s): settle it with the reseller; to permit another purchase set its spec.resolution.absent (the money came back) or spec.resolution.givenUp (it is spent) to Confirmed", p.Name, p.Spec.Message)
 	case v1alpha1.PurchaseCancelled:
-		return hold(ReasonOrderCancelled, "order of ResellerPurchase %s was cancelled (%s): to permit another purchase set its spec.resolution.absent to Confirmed", p.Name, p.Spec.Message)
-	case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRefused, v1alpha1.PurchaseAbsent, v1alpha1.PurchaseExpired:
+		return hold(ReasonOrderCancelled, "order of ResellerPurchase %s was cancelled (%s): to permit another purchase set its spec.resolution.absent (the money came back) or spec.resolution.givenUp (it is spent) to Confirmed", p.Name, p.Spec.Message)
+	case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRefused, v1alpha1.PurchaseAbsent,
+		v1alpha1.PurchaseExpired, v1alpha1.PurchaseGivenUp, v1alpha1.PurchaseImporting:
 	}
 	if p.Spec.ClusterID != v.ClusterID {
 		return hold(ReasonForeignCluster, "ResellerPurchase %s was made by cluster %s: to take it over set its spec.clusterID to %s", p.Name, p.Spec.ClusterID, v.ClusterID)
@@ -87,7 +95,7 @@ func unusable(v View, p *v1alpha1.ResellerPurchase) *Hold {
 		return hold(ReasonRecovering, "whether the order of ResellerPurchase %s is cancelled, as %s asked, is not known yet (%s)", p.Name, op.Command.By, op.Message)
 	}
 	if p.Spec.Account != v.Issuer.Account && p.Spec.PaidUntil != nil && remaining(v, p) >= minimumLifetime(v) {
-		return hold(ReasonAccountChanged, "ResellerPurchase %s was paid by account %s at %s and is good until %s, but the issuer is now account %s at %s: point the issuer back, or give the purchase up by setting its spec.resolution.absent to Confirmed",
+		return hold(ReasonAccountChanged, "ResellerPurchase %s was paid by account %s at %s and is good until %s, but the issuer is now account %s at %s: point the issuer back, or give the purchase up by setting its spec.resolution.givenUp to Confirmed",
 			p.Name, p.Spec.Account.Name, p.Spec.Account.Endpoint, day(p.Spec.PaidUntil.Time), v.Issuer.Account.Name, v.Issuer.Account.Endpoint)
 	}
 	return nil
@@ -148,7 +156,7 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 	case v1alpha1.ReissueAlways:
 		return true
 	case v1alpha1.ReissueNever:
-		return false
+		return present.HandedOver != metav1.ConditionTrue
 	case v1alpha1.ReissueWhenSafe:
 	}
 	return v.Issuer.Profile.ReissueKeepsOld || !inUse(present)
@@ -157,6 +165,27 @@ func worthReissue(v View, p *v1alpha1.ResellerPurchase) bool {
 // inUse reports whether a certificate is in a Secret and good for anything there.
 func inUse(c v1alpha1.PurchasedCertificate) bool {
 	return c.HandedOver == metav1.ConditionTrue && c.RevokedAt == nil
+}
+
+// renamable is the paid purchase for other names into which the request's names are put where
+// the issuer says so, nil if there is none. A bare request is found by its names: with
+// others it is another one.
+func renamable(v View) *v1alpha1.ResellerPurchase {
+	policy := v.Issuer.Policy
+	if policy.ChangedNames != v1alpha1.ChangedNamesReissue || policy.Reissue == v1alpha1.ReissueNever ||
+		!v.Issuer.Capabilities.Reissue || v.Order.Spec.Request.CertificateUID == "" {
+		return nil
+	}
+	for i := range slices.Backward(v.Purchases) {
+		p := &v.Purchases[i]
+		if p.Spec.State != v1alpha1.PurchaseBought || p.Spec.ClusterID != v.ClusterID || p.Spec.Account != v.Issuer.Account {
+			continue
+		}
+		if _, _, pending := pendingCSR(p); !pending && remaining(v, p) >= max(minimumLifetime(v), 1) {
+			return p
+		}
+	}
+	return nil
 }
 
 // nearEnd reports whether the paid term is too short for another certificate, which is

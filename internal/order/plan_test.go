@@ -78,6 +78,7 @@ func TestPlanFinishesWhatWasOrdered(t *testing.T) {
 		"no purchase":            {want: v1alpha1.OperationPurchase},
 		"refused":                {purchases: purchases{purchaseOf(1, inState(v1alpha1.PurchaseRefused))}, want: v1alpha1.OperationPurchase},
 		"absent":                 {purchases: purchases{purchaseOf(1, inState(v1alpha1.PurchaseAbsent))}, want: v1alpha1.OperationPurchase},
+		"given up":               {purchases: purchases{purchaseOf(1, inState(v1alpha1.PurchaseGivenUp))}, want: v1alpha1.OperationPurchase},
 		"expired":                {purchases: purchases{purchaseOf(1, inState(v1alpha1.PurchaseExpired))}, want: v1alpha1.OperationPurchase},
 		"ordered":                {purchases: purchases{purchaseOf(1)}, want: v1alpha1.OperationResume, purchase: first},
 		"ordered for an earlier": {purchases: purchases{purchaseOf(1, orderedFor("0"))}, want: v1alpha1.OperationResume, purchase: first, csr: "0"},
@@ -142,7 +143,8 @@ func TestPlanReissues(t *testing.T) {
 		"unsafe":                      {purchases: used(20*testDay, 200*testDay), edit: policy(v1alpha1.ReissueWhenSafe, false), want: buy},
 		"unsafe, near the end":        {purchases: used(20*testDay, 50*testDay), edit: policy(v1alpha1.ReissueWhenSafe, false), want: renew, purchase: first},
 		"always":                      {purchases: used(20*testDay, 200*testDay), edit: policy(v1alpha1.ReissueAlways, false), want: reissue, purchase: first},
-		"never":                       {purchases: unused(20*testDay, 200*testDay), edit: policy(v1alpha1.ReissueNever, true), want: buy},
+		"never":                       {purchases: used(20*testDay, 200*testDay), edit: policy(v1alpha1.ReissueNever, true), want: buy},
+		"never, but nobody got it":    {purchases: unused(20*testDay, 200*testDay), edit: policy(v1alpha1.ReissueNever, true), want: reissue, purchase: first},
 		"never, but the order is new": {purchases: purchases{purchaseOf(1)}, edit: policy(v1alpha1.ReissueNever, true), want: v1alpha1.OperationResume, purchase: first},
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
 	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
@@ -16,20 +18,38 @@ import (
 
 // preflight finds what would go wrong after paying, while it costs nothing.
 func (r *Reconciler) preflight(ctx context.Context, s *scope) (outcome, error) {
+	issuance := s.order.Status.Issuance
+	again, method, provisioned := issuance.State != v1alpha1.OrderPreflight, issuance.Method, issuance.Provisioned
 	if err := stillSuitable(s); err != nil {
 		return fail(s, err.Error()), nil
 	}
 	if held := r.chooseMethod(ctx, s); held != nil {
 		return *held, nil
 	}
+	again = again && issuance.Method == method && issuance.Provisioned == provisioned
 	if result, ok := r.checkCAA(ctx, s, "nothing was bought: "); !ok {
 		return result, nil
 	}
-	if err := r.checkWithReseller(ctx, s); err != nil {
+	search, err := r.unclaimedSearch(ctx, s)
+	if err != nil {
+		return outcome{}, err
+	}
+	unclaimed, err := r.checkWithReseller(ctx, s, search)
+	if err != nil {
 		return callFailed(s, err), nil
 	}
 	if hold := unaffordable(s); hold != nil {
 		return *hold, nil
+	}
+	if len(unclaimed) > 0 {
+		return r.unclaimedOrder(ctx, s, unclaimed)
+	}
+	checked := metav1.NewTime(s.view.Now)
+	issuance.CheckedAt = &checked
+	if again {
+		// What was published before stays, and so does what a hold says until it is over.
+		s.order.Status.NextAttemptAt = nil
+		return goOn, nil
 	}
 	r.warnOfUnreachableHosts(ctx, s)
 	// Only a purchase ends a row of refusals.
@@ -51,7 +71,11 @@ func stillSuitable(s *scope) error {
 	if err != nil {
 		return err
 	}
-	if err := Suitable(s.view.Issuer.Profile, Candidate{CSR: csr}); err != nil {
+	profile := s.view.Issuer.Profile
+	if issuance.Operation == v1alpha1.OperationReissue {
+		profile = ProfileFor(profile, s.view.purchase(issuance.Purchase))
+	}
+	if err := Suitable(profile, Candidate{CSR: csr}); err != nil {
 		return err
 	}
 	namespace := s.order.Namespace
@@ -94,50 +118,108 @@ func (r *Reconciler) chooseMethod(ctx context.Context, s *scope) *outcome {
 	return nil
 }
 
-// checkWithReseller has the reseller look at the CSR and tell price and balance, as far
-// as its API does. Reissues cost nothing.
-func (r *Reconciler) checkWithReseller(ctx context.Context, s *scope) error {
+// checkWithReseller has the reseller look at the CSR and tell price, balance and orders that
+// stand in no ledger, as far as its API does. Reissues cost nothing.
+func (r *Reconciler) checkWithReseller(ctx context.Context, s *scope, search unclaimedSearch) ([]providers.Order, error) {
 	request := providerRequest(s)
 	checker, checks := s.supplier.Provider.(providers.CSRChecker)
-	pricer, prices := s.supplier.Provider.(providers.Pricer)
-	prices = prices && s.order.Status.Issuance.Operation != v1alpha1.OperationReissue
-	if !checks && !prices {
-		return nil
+	pays := s.order.Status.Issuance.Operation != v1alpha1.OperationReissue
+	if !checks && !pays {
+		return nil, nil
 	}
+	var unclaimed []providers.Order
 	// One turn is for all of it: on a slow account the second call would never get its own.
-	return r.call(ctx, s, func(ctx context.Context) error {
+	err := r.call(ctx, s, func(ctx context.Context) error {
 		if checks {
 			if err := checker.CheckCSR(ctx, request); err != nil {
 				return err
 			}
 		}
-		if !prices {
+		if !pays {
 			return nil
 		}
-		return checkPrice(ctx, s, pricer, request)
+		if err := checkPrice(ctx, s, request); err != nil || search == nil {
+			return err
+		}
+		found, err := search(ctx)
+		unclaimed = found
+		return misconfigured(err)
 	})
+	return unclaimed, err
 }
 
-// checkPrice notes the price and compares it with the account's balance.
-func checkPrice(ctx context.Context, s *scope, pricer providers.Pricer, request providers.Request) error {
-	price, err := pricer.Price(ctx, request)
+// checkPrice notes the price and compares it with the account's balance, where the reseller
+// tells them, and sees that the product is still sold.
+func checkPrice(ctx context.Context, s *scope, request providers.Request) error {
+	price, err := priceOf(ctx, s.supplier.Provider, request)
 	if err != nil {
 		return err
 	}
-	s.order.Status.Issuance.Price = ledger.Money(&price)
+	s.order.Status.Issuance.Price = ledger.Money(price)
 	info, err := s.supplier.Provider.Check(ctx)
 	if err != nil {
-		return err
+		return misconfigured(err)
 	}
 	balance := info.Balance
-	if balance == nil || !balance.Amount.LessThan(price.Amount) ||
-		balance.Currency != "" && price.Currency != "" && balance.Currency != price.Currency {
+	if balance == nil || covers(*balance, price) {
 		return nil
 	}
-	return &providers.Error{
-		Kind: providers.Funds, Provider: s.view.Issuer.Account.Reseller, Operation: "preflight",
-		Message: fmt.Sprintf("the balance is %s and the price %s", balance, price),
+	message := fmt.Sprintf("the balance is %s", balance)
+	if price != nil {
+		message += fmt.Sprintf(" and the price %s", price)
 	}
+	return &providers.Error{Kind: providers.Funds, Provider: s.view.Issuer.Account.Reseller, Operation: "preflight", Message: message}
+}
+
+// priceOf is what a request costs, nil where the reseller doesn't tell. A catalogue has the
+// price of one name only.
+func priceOf(ctx context.Context, provider providers.Provider, request providers.Request) (*providers.Money, error) {
+	if pricer, ok := provider.(providers.Pricer); ok {
+		price, err := pricer.Price(ctx, request)
+		return &price, err
+	}
+	catalogue, ok := provider.(providers.Cataloguer)
+	if !ok || len(request.Names) > 1 {
+		return nil, nil
+	}
+	products, err := catalogue.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, product := range products {
+		if price, sold := product.Prices[request.TermMonths]; sold && product.ID == provider.Profile().Product {
+			return &price, nil
+		}
+	}
+	return nil, nil
+}
+
+// covers reports whether a balance may be enough for a price, nil if that isn't known.
+// Different currencies can't be compared.
+func covers(balance providers.Money, price *providers.Money) bool {
+	if price == nil {
+		return balance.Amount.IsPositive()
+	}
+	return !balance.Amount.LessThan(price.Amount) ||
+		balance.Currency != "" && price.Currency != "" && balance.Currency != price.Currency
+}
+
+// settingsError says that the reseller doesn't take the issuer's settings, such as a product
+// that isn't sold any more. Correcting the issuer is enough: the request doesn't fail.
+type settingsError struct{ err error }
+
+func (e *settingsError) Error() string { return e.err.Error() }
+func (e *settingsError) Unwrap() error { return e.err }
+
+func misconfigured(err error) error {
+	switch providers.KindOf(err) {
+	case "":
+		return nil
+	case providers.Invalid, providers.NotFound, providers.Rejected:
+		return &settingsError{err}
+	case providers.Auth, providers.Funds, providers.Throttled, providers.Unavailable, providers.Ambiguous:
+	}
+	return err
 }
 
 // unaffordable holds at once what a price limit forbids, before records are published.

@@ -106,7 +106,7 @@ func randomPurchase(random *rand.Rand, n int) v1alpha1.ResellerPurchase {
 	day := func() time.Duration { return time.Duration(random.IntN(400)-20) * testDay }
 	p := purchaseOf(n, paidFor(day()))
 	p.Spec.State = mostly(random, v1alpha1.PurchaseBought, v1alpha1.PurchaseIntended, v1alpha1.PurchaseRefused,
-		v1alpha1.PurchaseAbsent, v1alpha1.PurchaseRejected, v1alpha1.PurchaseCancelled, v1alpha1.PurchaseExpired)
+		v1alpha1.PurchaseAbsent, v1alpha1.PurchaseRejected, v1alpha1.PurchaseCancelled, v1alpha1.PurchaseExpired, v1alpha1.PurchaseGivenUp, v1alpha1.PurchaseImporting)
 	p.Spec.ClusterID = mostly(random, testCluster, testCluster, "other")
 	p.Spec.Account.Name = mostly(random, testAccount.Name, testAccount.Name, "other")
 	p.Spec.Names = mostly(random, testNames, testNames, []string{"example.org"})

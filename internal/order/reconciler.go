@@ -224,8 +224,8 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action Action) (outcome,
 		return outcome{}, r.release(ctx, s.order)
 	case Deliver:
 		return r.deliver(ctx, s)
-	case Resolve:
-		return r.resolve(ctx, s, a.Purchase)
+	case Resolve, Import:
+		return r.byPerson(ctx, s, action)
 	case Recover:
 		return r.recover(ctx, s, a.Purchase)
 	case CancelUnissued:
@@ -257,6 +257,17 @@ func (r *Reconciler) spend(ctx context.Context, s *scope, action Action) (outcom
 		return r.enrol(ctx, s, a)
 	}
 	return outcome{}, fmt.Errorf("order: %T is not a call that can't be repeated", action)
+}
+
+// byPerson does what a person has written into the ledger.
+func (r *Reconciler) byPerson(ctx context.Context, s *scope, action Action) (outcome, error) {
+	switch a := action.(type) {
+	case Resolve:
+		return r.resolve(ctx, s, a.Purchase)
+	case Import:
+		return r.importOrder(ctx, s, a.Purchase)
+	}
+	return outcome{}, fmt.Errorf("order: %T is no word of a person", action)
 }
 
 func (r *Reconciler) actOnDCV(ctx context.Context, s *scope, action Action) (outcome, error) {

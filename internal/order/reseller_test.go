@@ -41,6 +41,8 @@ type reseller struct {
 	deliver    func(o *resellerOrder) [][]byte
 	hidden     bool
 	evidence   providers.Evidence
+	// references is true if the API tells client references.
+	references bool
 	// pending is true if orders wait for a second step.
 	pending bool
 }
@@ -59,6 +61,7 @@ type resellerOrder struct {
 	detail    string
 	reissues  int
 	serial    int64
+	ordered   time.Time
 }
 
 // fault is what goes wrong with a call.
@@ -176,7 +179,7 @@ func (p *reseller) place(call string, intent *providers.Intent, kind providers.O
 	if f != nil && !f.effect {
 		return providers.Placed{}, f.error(call)
 	}
-	order := &resellerOrder{id: fmt.Sprint(len(p.orders) + 1), reference: intent.Reference(), request: request, csr: request.CSR, state: providers.StateAwaitingValidation, serial: int64(100 * (len(p.orders) + 1))}
+	order := &resellerOrder{id: fmt.Sprint(len(p.orders) + 1), reference: intent.Reference(), request: request, csr: request.CSR, state: providers.StateAwaitingValidation, serial: int64(100 * (len(p.orders) + 1)), ordered: p.now()}
 	p.orders = append(p.orders, order)
 	if p.pending {
 		order.state = providers.StatePendingOrder
@@ -231,7 +234,10 @@ func (p *reseller) Order(_ context.Context, ids providers.IDs) (providers.Order,
 
 // read is an order as the API tells it.
 func (p *reseller) read(o *resellerOrder) providers.Order {
-	order := providers.Order{IDs: providers.IDs{"order_id": o.id}, State: o.state, Detail: o.detail, CSR: o.csr, Names: o.request.Names}
+	order := providers.Order{IDs: providers.IDs{"order_id": o.id}, State: o.state, Detail: o.detail, CSR: o.csr, Names: o.request.Names, Ordered: o.ordered}
+	if p.references {
+		order.Reference = o.reference
+	}
 	switch o.state {
 	case providers.StateAwaitingValidation:
 		order.Challenges = p.challenges(o.csr)

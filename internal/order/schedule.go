@@ -9,6 +9,9 @@ const (
 	// maxNegativeTTL is the longest for which resolvers remember an absence, whatever the
 	// zone says (RFC 2308, section 5).
 	maxNegativeTTL = 3 * time.Hour
+	// checkedFor is how long what was checked before paying, such as the price, is believed:
+	// an order may have been held for weeks since then.
+	checkedFor = time.Hour
 	// heldInterval is how often a held order is looked at again.
 	heldInterval = 10 * time.Minute
 	// unsuitedInterval is how often methods are tried again that all turned out not to work.

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -148,8 +149,11 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope, name string) (outcom
 	purchase := s.view.purchase(name)
 	word := purchase.Spec.Resolution
 	s.wrote = true
-	if word.Absent != "" {
+	switch {
+	case word.Absent != "":
 		return goOn, r.giveUp(ctx, purchase)
+	case word.GivenUp != "":
+		return goOn, r.abandon(ctx, purchase)
 	}
 	if s.supplier == nil || s.supplier.Provider.Account() != accountOf(purchase) {
 		return hold(s, ReasonAccountChanged, fmt.Sprintf("spec.resolution of ResellerPurchase %s can't be checked: the issuer isn't usable or is another account", name)), nil
@@ -169,6 +173,9 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope, name string) (outcom
 	}); err != nil {
 		return callFailed(s, err), nil
 	}
+	if ids.Equal(ledger.IDs(purchase.Spec.OrderIDs)) && !recognised(purchase, order) {
+		return r.acceptChange(ctx, s, purchase, order)
+	}
 	if !belongs(purchase, order) {
 		return hold(s, ReasonOrderMismatch, fmt.Sprintf("the order in spec.resolution of ResellerPurchase %s is for other names or another CSR: give the right orderIDs", name)), nil
 	}
@@ -176,6 +183,7 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope, name string) (outcom
 	return goOn, r.resolved(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) {
 		if op := spec.Operation; op != nil && op.Outcome == v1alpha1.OperationIntended {
 			op.Outcome = v1alpha1.OperationDone
+			ledger.TakeNames(spec)
 		}
 		ledger.MarkBought(spec, providers.Placed{IDs: order.IDs, Price: order.Price}, r.Now())
 	})
@@ -194,6 +202,20 @@ func (r *Reconciler) giveUp(ctx context.Context, purchase *v1alpha1.ResellerPurc
 			return
 		}
 		spec.State = v1alpha1.PurchaseAbsent
+	})
+}
+
+// abandon keeps a purchase that is paid from being used any more. It goes on counting.
+func (r *Reconciler) abandon(ctx context.Context, purchase *v1alpha1.ResellerPurchase) error {
+	return r.resolved(ctx, purchase.Name, func(spec *v1alpha1.ResellerPurchaseSpec) {
+		if spec.State != purchase.Spec.State {
+			// The answer came after all: the word was about something else.
+			return
+		}
+		spec.State, spec.Message = v1alpha1.PurchaseGivenUp, "a person gave it up; the money is spent"
+		if op := spec.Operation; op != nil && op.Outcome == v1alpha1.OperationIntended {
+			op.Outcome, op.Message = v1alpha1.OperationAbsent, spec.Message
+		}
 	})
 }
 
@@ -228,6 +250,9 @@ func traceOf(p, renewed *v1alpha1.ResellerPurchase) providers.Trace {
 	if op := p.Spec.Operation; p.Spec.State != v1alpha1.PurchaseIntended && op != nil {
 		trace.Kind, trace.IDs = providers.OperationKind(op.Kind), ledger.IDs(p.Spec.OrderIDs)
 		trace.Reference, trace.CSR, trace.Since, trace.Before = op.Reference, op.CSR, op.IntendedAt.Time, nil
+		if len(op.Names) > 0 {
+			trace.Names, trace.CommonName = op.Names, op.CommonName
+		}
 	}
 	return trace
 }
@@ -255,24 +280,42 @@ func belongs(p *v1alpha1.ResellerPurchase, order providers.Order) bool {
 	if order.Reference != "" && order.Reference == p.Spec.Reference {
 		return true
 	}
-	if digest := echoed(order.CSR); digest != "" {
-		return digest == p.Spec.CSRDigest || hasCertificate(p, digest) ||
-			p.Spec.Operation != nil && p.Spec.Operation.CSRDigest == digest
+	if echoed(order.CSR) != nil {
+		return recognised(p, order)
 	}
-	if order.Reference != "" {
+	if order.Reference != "" && !ledger.MadeReference(order.Reference) {
 		return false
 	}
-	return len(order.Names) == 0 || slices.ContainsFunc(order.Names, func(name string) bool { return slices.Contains(p.Spec.Names, name) })
+	names := p.Spec.Names
+	if op := p.Spec.Operation; op != nil {
+		names = slices.Concat(names, op.Names)
+	}
+	return len(order.Names) == 0 || slices.ContainsFunc(order.Names, func(name string) bool { return slices.Contains(names, name) })
 }
 
-// echoed is the digest of a CSR in PEM or bare base64, empty if it can't be read.
-func echoed(text []byte) string {
+// recognised reports whether the CSR that an order has now, if the reseller tells it, is one
+// that the ledger knows of.
+func recognised(p *v1alpha1.ResellerPurchase, order providers.Order) bool {
+	csr := echoed(order.CSR)
+	if csr == nil {
+		return true
+	}
+	digest := chain.Digest(csr)
+	return digest == p.Spec.CSRDigest || hasCertificate(p, digest) ||
+		p.Spec.Operation != nil && p.Spec.Operation.CSRDigest == digest
+}
+
+// echoed reads a CSR in PEM or bare base64, nil if it can't be read.
+func echoed(text []byte) *x509.CertificateRequest {
+	if len(text) == 0 {
+		return nil
+	}
 	csr, err := chain.ParseCSR(text)
 	if err != nil {
 		csr, err = chain.ParseCSR(fmt.Appendf(nil, "-----BEGIN CERTIFICATE REQUEST-----\n%s\n-----END CERTIFICATE REQUEST-----", text))
 	}
 	if err != nil {
-		return ""
+		return nil
 	}
-	return chain.Digest(csr)
+	return csr
 }

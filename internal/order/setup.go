@@ -134,12 +134,16 @@ func usableAgain() predicate.Predicate {
 // doesn't make itself.
 func changedByPeople() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc:  func(event.CreateEvent) bool { return false },
+		CreateFunc: func(e event.CreateEvent) bool {
+			return e.Object.(*v1alpha1.ResellerPurchase).Spec.State == v1alpha1.PurchaseImporting
+		},
 		DeleteFunc:  func(event.DeleteEvent) bool { return true },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			was, is := e.ObjectOld.(*v1alpha1.ResellerPurchase).Spec, e.ObjectNew.(*v1alpha1.ResellerPurchase).Spec
-			return is.Resolution != nil || was.ClusterID != is.ClusterID || was.Key != is.Key || newestAnswer(was) != newestAnswer(is) || was.State != is.State && is.State == v1alpha1.PurchaseCancelled
+			return is.Resolution != nil || was.ClusterID != is.ClusterID || was.Key != is.Key ||
+				is.State == v1alpha1.PurchaseImporting || newestAnswer(was) != newestAnswer(is) ||
+				was.State != is.State && is.State == v1alpha1.PurchaseCancelled
 		},
 	}
 }

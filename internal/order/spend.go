@@ -53,6 +53,11 @@ func (r *Reconciler) pay(ctx context.Context, s *scope, action Pay) (outcome, er
 		if release == nil {
 			return outcome{after: max(wait, 100*time.Millisecond)}, nil
 		}
+		if action.Renews != "" {
+			if instead, err := r.confirm(ctx, s, s.view.purchase(action.Renews), release); instead != nil {
+				return *instead, err
+			}
+		}
 		spec := r.purchaseSpec(s, action)
 		if spec.Before, err = snapshot(ctx, s, request); err != nil {
 			release(err)
@@ -197,6 +202,7 @@ func wantedPurchase(s *scope) spending.Wanted {
 		Issuer:    s.order.Spec.IssuerRef,
 		Namespace: s.order.Namespace,
 		Names:     s.order.Status.Issuance.Names,
+		Purchase:  s.order.Status.Issuance.Purchase,
 		Price:     s.order.Status.Issuance.Price,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/chain"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
@@ -65,6 +66,19 @@ func Suitable(profile providers.Profile, candidate Candidate) error {
 		}
 	}
 	return nil
+}
+
+// ProfileFor is the profile by which a reissue under a paid purchase is judged. An issuer's
+// other product applies from the next purchase; what the paid one takes isn't known any
+// more, so that only what no product does is refused here, and the rest by the reseller, at
+// no cost.
+func ProfileFor(profile providers.Profile, paid *v1alpha1.ResellerPurchase) providers.Profile {
+	if paid == nil || paid.Spec.Product == profile.Product {
+		return profile
+	}
+	profile.Product, profile.Name = paid.Spec.Product, ""
+	profile.Wildcard, profile.MaxNames, profile.CommonNameRequired = true, max(profile.MaxNames, len(paid.Spec.Names)), false
+	return profile
 }
 
 var (

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
 )
 
 // messages of states in which nothing special is waited for.
@@ -85,11 +86,27 @@ func newestPaid(v View) *v1alpha1.ResellerPurchase {
 		if request := v.Order.Spec.Request; request != nil && !slices.Equal(p.Spec.Names, request.Names) {
 			continue
 		}
-		if p.Spec.State == v1alpha1.PurchaseBought && p.Spec.PaidUntil != nil && p.Spec.PaidUntil.After(v.Now) {
+		if pays(p, v.Now) {
 			return p
 		}
 	}
 	return nil
+}
+
+// PaidFor is the newest purchase that pays now for exactly these names, nil if there is none.
+func PaidFor(purchases []v1alpha1.ResellerPurchase, names []string, now time.Time) *v1alpha1.ResellerPurchase {
+	purchases = slices.Clone(purchases)
+	ledger.Sort(purchases)
+	for i := range slices.Backward(purchases) {
+		if p := &purchases[i]; pays(p, now) && slices.Equal(p.Spec.Names, names) {
+			return p
+		}
+	}
+	return nil
+}
+
+func pays(p *v1alpha1.ResellerPurchase, now time.Time) bool {
+	return p.Spec.State == v1alpha1.PurchaseBought && p.Spec.PaidUntil != nil && p.Spec.PaidUntil.After(now)
 }
 
 // hasCurrent reports whether the certificate of the served request is there.

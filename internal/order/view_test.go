@@ -118,7 +118,7 @@ func underWay(state v1alpha1.OrderState, edits ...func(*v1alpha1.Issuance)) func
 		v.Order.Status.Issuance = &v1alpha1.Issuance{
 			RequestUID: request.UID, Operation: v1alpha1.OperationPurchase, State: state,
 			CSR: request.CSR, CSRDigest: request.CSRDigest, CommonName: request.CommonName, Names: request.Names,
-			Since: metav1.NewTime(testNow), StartedAt: metav1.NewTime(testNow),
+			Since: metav1.NewTime(testNow), StartedAt: metav1.NewTime(testNow), CheckedAt: at(0),
 		}
 		for _, edit := range edits {
 			edit(v.Order.Status.Issuance)

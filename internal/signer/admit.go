@@ -11,9 +11,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
 // maxAttempts to write an order at which others write too. The status is written often,
@@ -84,7 +86,7 @@ func (s *Signer) admit(ctx context.Context, r *request, at slot, issuer issuerap
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	if err := permit(supplier, r, certificate != nil); err != nil {
+	if err := s.permit(ctx, supplier, r, at, certificate != nil); err != nil {
 		return nil, err
 	}
 	wanted := r.copyFor(certificate)
@@ -101,9 +103,9 @@ func (s *Signer) admit(ctx context.Context, r *request, at slot, issuer issuerap
 	return nil, fmt.Errorf("ResellerOrder %s changes too fast: %w", at.key, err)
 }
 
-// permit is everything that can be said without a call.
-func permit(supplier *order.Supplier, r *request, owned bool) error {
-	if err := order.Suitable(supplier.Provider.Profile(), r.candidate()); err != nil {
+// permit is everything that can be said without a call to the reseller.
+func (s *Signer) permit(ctx context.Context, supplier *order.Supplier, r *request, at slot, owned bool) error {
+	if err := s.suits(ctx, supplier.Provider.Profile(), r, at); err != nil {
 		return err
 	}
 	if err := order.Permits(supplier.Allowed, r.object.GetNamespace(), r.names); err != nil {
@@ -113,6 +115,24 @@ func permit(supplier *order.Supplier, r *request, owned bool) error {
 		return nil
 	}
 	return order.PermitsBare(supplier.Spec.Purchase)
+}
+
+// suits holds a request against the issuer's product, or against the earlier product under
+// whose paid term it would be reissued.
+func (s *Signer) suits(ctx context.Context, profile providers.Profile, r *request, at slot) error {
+	unsuitable := order.Suitable(profile, r.candidate())
+	if unsuitable == nil {
+		return nil
+	}
+	var purchases v1alpha1.ResellerPurchaseList
+	if err := s.Reader.List(ctx, &purchases, client.MatchingLabels{v1alpha1.LabelOrderKey: at.orderKey}); err != nil {
+		return fmt.Errorf("list purchases: %w", err)
+	}
+	paid := order.PaidFor(purchases.Items, r.names, s.Clock.Now())
+	if paid == nil {
+		return unsuitable
+	}
+	return order.Suitable(order.ProfileFor(profile, paid), r.candidate())
 }
 
 // place makes the order, or moves its request forward where that is right.

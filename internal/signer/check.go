@@ -43,8 +43,12 @@ func (s *Signer) Check(ctx context.Context, issuer issuerapi.Issuer) error {
 	if err == nil && s.Checked != nil {
 		s.Checked(supplier.Ref, info)
 	}
-	if err := s.writeConditions(ctx, issuer, info, err); err != nil {
+	costly := order.EveryRenewalIsBought(supplier)
+	if err := s.writeConditions(ctx, issuer, info, err, costly); err != nil {
 		log.FromContext(ctx).Error(err, "issuer's conditions are not written")
+	}
+	if costly != "" {
+		s.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, reasonBuysEach, "Checked", "%s", costly)
 	}
 	for _, warning := range append(info.Warnings, order.Warnings(&supplier.Spec)...) {
 		s.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "ProductWarning", "Checked", "%s", warning)

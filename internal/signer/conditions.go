@@ -20,7 +20,7 @@ import (
 const (
 	// FieldOwner owns what issuer-lib writes.
 	FieldOwner = "reseller-issuer"
-	// accountFieldOwner owns the conditions Reachable and Funded. issuer-lib applies only
+	// accountFieldOwner owns the conditions of ours. issuer-lib applies only
 	// its own condition each time, which would take away what the same owner set before.
 	accountFieldOwner = "reseller-issuer-account"
 )
@@ -34,6 +34,8 @@ const (
 	reasonNoBalance   = "NoBalance"
 	reasonFunds       = "InsufficientFunds"
 	reasonSettled     = "Settled"
+	reasonReissues    = "Reissues"
+	reasonBuysEach    = "EveryRenewalIsBought"
 )
 
 // findings are what is known after a check.
@@ -41,16 +43,18 @@ type findings struct {
 	info providers.AccountInfo
 	// err of the check itself.
 	err error
+	// costly says that every renewal is a purchase; empty if it is not so.
+	costly string
 	// short is an order that is held for lack of money, empty if there is none.
 	short string
 }
 
-// accountConditions are Reachable and Funded after a check, the earlier ones where it
+// accountConditions are Reachable, Funded and ReusesPaidTerm after a check, the earlier ones where it
 // tells nothing new.
 func accountConditions(issuer issuerapi.Issuer, found findings, now time.Time) []metav1.Condition {
 	conditions := []metav1.Condition{}
 	for _, condition := range issuer.GetConditions() {
-		if condition.Type == v1alpha1.IssuerReachable || condition.Type == v1alpha1.IssuerFunded {
+		if condition.Type == v1alpha1.IssuerReachable || condition.Type == v1alpha1.IssuerFunded || condition.Type == v1alpha1.IssuerReusesPaidTerm {
 			conditions = append(conditions, condition)
 		}
 	}
@@ -59,6 +63,12 @@ func accountConditions(issuer issuerapi.Issuer, found findings, now time.Time) [
 			Type: kind, Status: status, Reason: reason, Message: message,
 			ObservedGeneration: issuer.GetGeneration(), LastTransitionTime: metav1.NewTime(now),
 		})
+	}
+	switch {
+	case found.costly != "":
+		set(v1alpha1.IssuerReusesPaidTerm, metav1.ConditionFalse, reasonBuysEach, found.costly)
+	case meta.FindStatusCondition(conditions, v1alpha1.IssuerReusesPaidTerm) != nil:
+		set(v1alpha1.IssuerReusesPaidTerm, metav1.ConditionTrue, reasonReissues, "renewals use the paid term")
 	}
 	err := found.err
 	switch providers.KindOf(err) {
@@ -93,8 +103,8 @@ func setFunded(set func(kind string, status metav1.ConditionStatus, reason, mess
 	}
 }
 
-// writeConditions applies Reachable and Funded if they changed.
-func (s *Signer) writeConditions(ctx context.Context, issuer issuerapi.Issuer, info providers.AccountInfo, checkErr error) error {
+// writeConditions applies the conditions of ours that changed. Costly is that of findings.
+func (s *Signer) writeConditions(ctx context.Context, issuer issuerapi.Issuer, info providers.AccountInfo, checkErr error, costly string) error {
 	ref, err := reference(issuer)
 	if err != nil {
 		return err
@@ -103,7 +113,7 @@ func (s *Signer) writeConditions(ctx context.Context, issuer issuerapi.Issuer, i
 	if err != nil {
 		return err
 	}
-	conditions := accountConditions(issuer, findings{info: info, err: checkErr, short: short}, s.Clock.Now())
+	conditions := accountConditions(issuer, findings{info: info, err: checkErr, costly: costly, short: short}, s.Clock.Now())
 	known := func(c metav1.Condition) bool { return slices.Contains(issuer.GetConditions(), c) }
 	if !slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return !known(c) }) {
 		return nil

@@ -61,6 +61,11 @@ func (p *fakeProvider) Account() providers.Account {
 
 func (p *fakeProvider) Profile() providers.Profile { return p.profile }
 
+// Reissue makes the provider one that reuses what is paid.
+func (p *fakeProvider) Reissue(context.Context, *providers.Intent, providers.IDs, providers.Request) (providers.Placed, error) {
+	panic("Sign and Check reissue nothing")
+}
+
 func (p *fakeProvider) Check(context.Context) (providers.AccountInfo, error) {
 	p.checks++
 	return p.info, p.err
@@ -83,7 +88,7 @@ func newWorld(t *testing.T, hooks interceptor.Funcs, objects ...client.Object) *
 	}
 	w := &world{
 		t:        t,
-		provider: &fakeProvider{profile: providers.Profile{Product: "p1", MaxNames: 2, CommonNameRequired: true, Curves: []string{"P-256"}}},
+		provider: &fakeProvider{profile: providers.Profile{Product: "p1", MaxNames: 2, CommonNameRequired: true, ReissueKeepsOld: true, Curves: []string{"P-256"}}},
 		events:   events.NewFakeRecorder(10),
 		clock:    testclock.NewFakeClock(now),
 	}

@@ -84,21 +84,8 @@ func Sort(purchases []v1alpha1.ResellerPurchase) {
 // twice. A number whose purchase was moved to another key is passed over. Existing are the
 // purchases of the key as just listed by ByKey.
 func (l *Ledger) Intend(ctx context.Context, spec v1alpha1.ResellerPurchaseSpec, existing []v1alpha1.ResellerPurchase) (*v1alpha1.ResellerPurchase, *providers.Intent, error) {
-	highest := 0
-	for i := range existing {
-		highest = max(highest, number(existing[i].Name))
-	}
 	written := l.Now()
-	purchase := &v1alpha1.ResellerPurchase{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: fmt.Sprintf("%s-%d", spec.Key, highest+1),
-			Labels: map[string]string{
-				v1alpha1.LabelOrderKey: spec.Key,
-				v1alpha1.LabelAccount:  AccountLabel(spec.Account),
-			},
-		},
-		Spec: spec,
-	}
+	purchase := entry(spec, existing)
 	purchase.Spec.ClusterID = l.ClusterID
 	purchase.Spec.State = v1alpha1.PurchaseIntended
 	purchase.Spec.IntendedAt = metav1.NewMicroTime(written)
@@ -182,7 +169,15 @@ func AccountLabel(account v1alpha1.PurchaseAccount) string {
 // and different for each intent of each cluster.
 func reference(clusterID, intent string) string {
 	sum := sha256.Sum256([]byte(clusterID + "\x00" + intent))
-	return "ri-" + hex.EncodeToString(sum[:12])
+	return referencePrefix + hex.EncodeToString(sum[:12])
+}
+
+const referencePrefix = "ri-"
+
+// MadeReference reports whether a client reference may be that of an intent, of this or of
+// another cluster.
+func MadeReference(text string) bool {
+	return len(text) == len(referencePrefix)+24 && strings.HasPrefix(text, referencePrefix)
 }
 
 // wasMoved reports whether the purchase of that name is certainly another key's.

@@ -100,11 +100,21 @@ func (l *Ledger) OperationEnded(ctx context.Context, name, id string, outcome v1
 			return false
 		}
 		op.Outcome, op.Message, op.FinishedAt = outcome, clip(message), &now
-		if outcome == v1alpha1.OperationDone && len(ids) > 0 {
-			spec.OrderIDs = OrderIDs(ids)
+		if outcome == v1alpha1.OperationDone {
+			TakeNames(spec)
+			if len(ids) > 0 {
+				spec.OrderIDs = OrderIDs(ids)
+			}
 		}
 		return true
 	})
+}
+
+// TakeNames gives a purchase the names that its operation, which is done, put into it.
+func TakeNames(spec *v1alpha1.ResellerPurchaseSpec) {
+	if op := spec.Operation; len(op.Names) > 0 {
+		spec.Names, spec.CommonName = op.Names, op.CommonName
+	}
 }
 
 // OperationRefused records that the reseller refused an operation. A refusal that passes by

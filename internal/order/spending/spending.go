@@ -45,6 +45,8 @@ type Wanted struct {
 	Issuer    v1alpha1.IssuerReference
 	Namespace string
 	Names     []string
+	// Purchase that is reissued; its names may be others until then.
+	Purchase string
 	// Price that the reseller told, nil if it can't be known before.
 	Price *v1alpha1.Money
 }
@@ -74,7 +76,8 @@ func Reissue(policy v1alpha1.PurchasePolicy, wanted Wanted, ledger []v1alpha1.Re
 	count := 0
 	for i := range ledger {
 		p := &ledger[i].Spec
-		if p.IssuerRef != wanted.Issuer || !slices.Equal(p.Names, wanted.Names) {
+		itself := wanted.Purchase != "" && ledger[i].Name == wanted.Purchase
+		if p.IssuerRef != wanted.Issuer || !itself && !slices.Equal(p.Names, wanted.Names) {
 			continue
 		}
 		for _, at := range p.Reissues {
@@ -92,7 +95,13 @@ func Reissue(policy v1alpha1.PurchasePolicy, wanted Wanted, ledger []v1alpha1.Re
 // Counts reports whether a purchase counts as money spent: everything does that may
 // have been paid, also where the outcome is open or the order ended later.
 func Counts(p *v1alpha1.ResellerPurchaseSpec) bool {
-	return p.State != v1alpha1.PurchaseRefused && p.State != v1alpha1.PurchaseAbsent
+	switch p.State {
+	case v1alpha1.PurchaseRefused, v1alpha1.PurchaseAbsent, v1alpha1.PurchaseImporting:
+		return false
+	case v1alpha1.PurchaseIntended, v1alpha1.PurchaseBought, v1alpha1.PurchaseRejected,
+		v1alpha1.PurchaseCancelled, v1alpha1.PurchaseExpired, v1alpha1.PurchaseGivenUp:
+	}
+	return true
 }
 
 // vainAttempts counts the purchases of the names that the reseller didn't take although it gave

@@ -70,7 +70,8 @@ func (p *Provider) page(ctx context.Context, path string) ([]certificate, int, e
 	return list, total, nil
 }
 
-// Orders implements providers.Lister with GET /ssl-certificate.
+// Orders implements providers.Lister with GET /ssl-certificate. The rows have references,
+// which a reissue or renewal may have overwritten, and neither CSR nor certificate.
 func (p *Provider) Orders(ctx context.Context) ([]providers.Order, error) {
 	all, err := p.list(ctx, "")
 	if err != nil {
@@ -78,7 +79,9 @@ func (p *Provider) Orders(ctx context.Context) ([]providers.Order, error) {
 	}
 	orders := make([]providers.Order, 0, len(all))
 	for _, row := range all {
-		orders = append(orders, row.order())
+		order := row.order()
+		order.Reference, _ = row.reference()
+		orders = append(orders, order)
 	}
 	return orders, nil
 }
