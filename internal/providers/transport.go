@@ -43,6 +43,9 @@ type Options struct {
 	// Proxy chooses the proxy, by default from the environment (HTTPS_PROXY, NO_PROXY). A proxy
 	// resolves names itself, so addresses behind names are then its own responsibility.
 	Proxy func(*http.Request) (*url.URL, error)
+	// Network, when set, takes the place of all connections: a simulated reseller in this process. It
+	// must send each request at most once.
+	Network http.RoundTripper
 }
 
 // NewHTTPClient returns the client for one account or for many: https with TLS 1.2 or later and
@@ -56,13 +59,9 @@ type Options struct {
 // used before breaks (GET and HEAD always, any method before the first byte).
 func NewHTTPClient(o Options) *http.Client {
 	t := &transport{policy: addressPolicy{loopback: o.AllowLoopback, refusePrivate: o.RefusePrivate}, allowHTTP: o.AllowHTTP}
-	if o.HeaderTimeout == 0 {
-		o.HeaderTimeout = headerTimeout
+	if t.shared, t.single = o.Network, o.Network; o.Network == nil {
+		t.shared, t.single = t.newTransports(o)
 	}
-	t.shared = t.newTransport(o)
-	t.shared.ResponseHeaderTimeout = o.HeaderTimeout
-	t.single = t.newTransport(o)
-	t.single.DisableKeepAlives = true
 	return &http.Client{Transport: t, CheckRedirect: checkRedirect}
 }
 
@@ -86,7 +85,7 @@ func isOneShot(ctx context.Context) bool { return ctx.Value(oneShotKey{}) != nil
 type transport struct {
 	policy         addressPolicy
 	allowHTTP      bool
-	shared, single *http.Transport
+	shared, single http.RoundTripper
 	proxies        sync.Map // addresses of proxies in use, "host:port"
 }
 
@@ -105,7 +104,22 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is called by http.Client's method of the same name.
-func (t *transport) CloseIdleConnections() { t.shared.CloseIdleConnections() }
+func (t *transport) CloseIdleConnections() {
+	if network, ok := t.shared.(interface{ CloseIdleConnections() }); ok {
+		network.CloseIdleConnections()
+	}
+}
+
+// newTransports makes that for reads and that for one-shot calls.
+func (t *transport) newTransports(o Options) (shared, single http.RoundTripper) {
+	reads, once := t.newTransport(o), t.newTransport(o)
+	reads.ResponseHeaderTimeout = o.HeaderTimeout
+	if o.HeaderTimeout == 0 {
+		reads.ResponseHeaderTimeout = headerTimeout
+	}
+	once.DisableKeepAlives = true
+	return reads, once
+}
 
 func (t *transport) newTransport(o Options) *http.Transport {
 	protocols := new(http.Protocols)
