@@ -1,0 +1,199 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
+)
+
+// problems are the broken promises of a run; what is in the reseller's ledger before an entry
+// was there when the scenario began.
+func (w *world) problems(sc scenario, before int) []string {
+	entries := w.engine.Ledger()[before:]
+	return slices.Concat(w.overspent(sc, entries), w.repeated(entries), w.misbooked(), w.shared(), w.stuck())
+}
+
+// charges are the entries that cost money.
+func charges(entries []sandbox.Entry) []sandbox.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e sandbox.Entry) bool { return e.Amount <= 0 })
+}
+
+// overspent: no more is bought or reissued than was asked for.
+func (w *world) overspent(sc scenario, entries []sandbox.Entry) []string {
+	var problems []string
+	if n := len(charges(entries)); n > sc.charges {
+		problems = append(problems, fmt.Sprintf("charged %d times instead of %d", n, sc.charges))
+	}
+	reissues := 0
+	for _, e := range entries {
+		if e.Kind == sandbox.EntryReissue {
+			reissues++
+		}
+	}
+	if allowed := sc.reissues + w.replaced; reissues > allowed {
+		problems = append(problems, fmt.Sprintf("reissued %d times instead of %d", reissues, allowed))
+	}
+	return problems
+}
+
+// repeated: no call with an effect was made twice for the same thing.
+func (w *world) repeated(entries []sandbox.Entry) []string {
+	var problems []string
+	seen := map[string]bool{}
+	for _, e := range entries {
+		var key string
+		switch e.Kind {
+		case sandbox.EntryReissue:
+			key = "reissued for CSR " + e.CSRDigest
+		case sandbox.EntryEnrol, sandbox.EntryCancel, sandbox.EntryRevoke:
+			key = string(e.Kind) + " of order " + e.Order
+		default:
+			continue
+		}
+		if seen[key] {
+			problems = append(problems, "twice "+key)
+		}
+		seen[key] = true
+	}
+	for kind, requests := range map[string]int{"paying": w.network.sent[sandbox.ClassBuy] + w.network.sent[sandbox.ClassRenew]} {
+		if intents := len(w.purchases()); requests > intents {
+			problems = append(problems, fmt.Sprintf("%d %s requests for %d intents", requests, kind, intents))
+		}
+	}
+	return problems
+}
+
+// misbooked: each charge stands in the ledger as one that was or may have been made.
+func (w *world) misbooked() []string {
+	paid := 0
+	for _, p := range w.purchases() {
+		if p.Spec.State != v1alpha1.PurchaseRefused && p.Spec.State != v1alpha1.PurchaseAbsent {
+			paid++
+		}
+	}
+	if n := len(charges(w.engine.Ledger())); n > paid {
+		return []string{fmt.Sprintf("%d charges, of which the ledger has %d", n, paid)}
+	}
+	return nil
+}
+
+// shared: an order of the reseller belongs to one purchase, or to one and its renewal in place.
+func (w *world) shared() []string {
+	var problems []string
+	all := w.purchases()
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if b.Spec.Renews == a.Name || a.Spec.Renews == b.Name {
+				continue
+			}
+			if ledger.IDs(a.Spec.OrderIDs).Equal(ledger.IDs(b.Spec.OrderIDs)) {
+				problems = append(problems, fmt.Sprintf("%s and %s have the same order", a.Name, b.Name))
+			}
+		}
+	}
+	return problems
+}
+
+// stuck: each request has its certificate, or its order is held and says why.
+func (w *world) stuck() []string {
+	var problems []string
+	for _, request := range w.live() {
+		if o := w.orderOf(&request); o == nil || o.Status.State != v1alpha1.OrderHeld || o.Status.Message == "" {
+			problems = append(problems, fmt.Sprintf("request %s is stuck", request.Name))
+		}
+	}
+	for _, p := range w.purchases() {
+		open := p.Spec.State == v1alpha1.PurchaseIntended || p.Spec.Operation != nil && p.Spec.Operation.Outcome == v1alpha1.OperationIntended
+		if open && !w.holds(p.Spec.OrderName, order.ReasonPurchaseUncertain) && !w.holds(p.Spec.OrderName, order.ReasonAccountChanged) {
+			problems = append(problems, fmt.Sprintf("the outcome of %s is open, and its order isn't held for it", p.Name))
+		}
+	}
+	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 {
+		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
+	}
+	return problems
+}
+
+// orderOf is the order for the Certificate of a request, nil for none.
+func (w *world) orderOf(request *cmapi.CertificateRequest) *v1alpha1.ResellerOrder {
+	for _, o := range w.orders() {
+		if o.Spec.CertificateName == metav1.GetControllerOf(request).Name {
+			return &o
+		}
+	}
+	return nil
+}
+
+// holds reports whether an order is held for a reason.
+func (w *world) holds(name string, reason order.Reason) bool {
+	return slices.ContainsFunc(w.orders(), func(o v1alpha1.ResellerOrder) bool {
+		return o.Name == name && o.Status.State == v1alpha1.OrderHeld && o.Status.Waiting != nil && o.Status.Waiting.Reason == string(reason)
+	})
+}
+
+// decide gives a person's word on each purchase whose outcome is open, right as the reseller's
+// panel shows it, and reports whether there was one.
+func (w *world) decide() bool {
+	decided := false
+	for _, p := range w.purchases() {
+		if p.Spec.State == v1alpha1.PurchaseIntended || p.Spec.Operation != nil && p.Spec.Operation.Outcome == v1alpha1.OperationIntended {
+			p.Spec.Resolution = w.word(&p)
+			if err := w.store.Client().Update(w.Context(), &p); err != nil {
+				panic(err)
+			}
+			decided = true
+		}
+	}
+	return decided
+}
+
+// word is what the panel shows of an open outcome.
+func (w *world) word(p *v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution {
+	digest, kinds := p.Spec.CSRDigest, []sandbox.EntryKind{sandbox.EntryPurchase, sandbox.EntryRenewal}
+	since := p.Spec.IntendedAt.Time
+	if op := p.Spec.Operation; p.Spec.State != v1alpha1.PurchaseIntended {
+		digest, since, kinds = op.CSRDigest, op.IntendedAt.Time, []sandbox.EntryKind{sandbox.EntryKind(strings.ToLower(string(op.Kind)))}
+	}
+	for _, e := range w.engine.Ledger(kinds...) {
+		if e.Time.Before(since) || e.CSRDigest != "" && e.CSRDigest != digest {
+			continue
+		}
+		return &v1alpha1.PurchaseResolution{OrderIDs: ledger.OrderIDs(w.idsOf(e))}
+	}
+	return &v1alpha1.PurchaseResolution{Absent: "Confirmed"}
+}
+
+// idsOf is how the panel names an order.
+func (w *world) idsOf(e sandbox.Entry) providers.IDs { return w.reseller.ids(e.Order) }
+
+// describe is the state of the world in a few lines.
+func (w *world) describe() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "at %s\n", time.Now().UTC().Format(time.DateTime))
+	for _, request := range w.certificateRequests() {
+		fmt.Fprintf(&text, "request %s: %s\n", request.Name, order.StateOfRequest(&request))
+	}
+	for _, o := range w.orders() {
+		fmt.Fprintf(&text, "order %s: %s: %s\n", o.Name, o.Status.State, o.Status.Message)
+	}
+	for _, p := range w.purchases() {
+		fmt.Fprintf(&text, "purchase %s: %s %v %s\n", p.Name, p.Spec.State, p.Spec.OrderIDs, p.Spec.Message)
+		if op := p.Spec.Operation; op != nil {
+			fmt.Fprintf(&text, "  %s: %s %s\n", op.Kind, op.Outcome, op.Message)
+		}
+	}
+	for _, e := range w.engine.Ledger() {
+		fmt.Fprintf(&text, "reseller: %s %s %s %s\n", e.Time.Format(time.DateTime), e.Kind, e.Order, e.Amount)
+	}
+	return text.String()
+}

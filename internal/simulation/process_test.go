@@ -1,0 +1,401 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	goruntime "runtime"
+	"slices"
+	"time"
+
+	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	issuersigner "github.com/cert-manager/issuer-lib/controllers/signer"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	clocktesting "k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers"
+	"github.com/reseller-issuer/reseller-issuer/internal/signer"
+	"github.com/reseller-issuer/reseller-issuer/internal/simulation/store"
+)
+
+// catchUp is how long the caches of a new process may be late.
+const catchUp = 20 * time.Second
+
+// item is a key in a work queue: a request to sign, or an order to reconcile.
+type item struct {
+	order bool
+	key   client.ObjectKey
+}
+
+// process is one process of the controller.
+type process struct {
+	w      *world
+	number int
+	cache  *store.Cache
+	orders *order.Reconciler
+	signer *signer.Signer
+	// queue has when items are due, and inWork those that a frozen worker has in hand.
+	queue  map[item]time.Time
+	inWork map[item]bool
+	// late is until when the cache is late.
+	late     time.Time
+	failures map[item]int
+	points   int
+	dead     bool
+	workers  []*worker
+}
+
+// worker is a goroutine of a process. It runs only while somebody waits for idle.
+type worker struct {
+	p          *process
+	idle, woke chan struct{}
+	frozen     bool
+	wakeAt     int
+}
+
+type workerKey struct{}
+
+// boot begins a process, which looks at everything there is.
+func (w *world) boot() *process {
+	p := &process{w: w, number: len(w.processes), queue: map[item]time.Time{}, inWork: map[item]bool{}, failures: map[item]int{}}
+	lag := w.schedule.lag
+	if w.quiet || p.number < 2 {
+		lag = 0
+	}
+	p.cache = w.store.Cache(lag)
+	if lag > 0 {
+		p.late = time.Now().Add(catchUp)
+	}
+	p.build()
+	w.processes = append(w.processes, p)
+	w.note("p%d begins", p.number)
+	p.resync()
+	return p
+}
+
+// build wires the controller as cmd does.
+func (p *process) build() {
+	w := p.w
+	api := &steppingClient{Cached: p.cache.Client(), w: w}
+	past := w.mutant.reader(w, client.Reader(w.store.Client()))
+	transport := &connection{network: w.network}
+	http := providers.NewHTTPClient(providers.Options{Network: transport})
+	driver := w.reseller.driver(http)
+	suppliers := &order.Suppliers{
+		Client: api, Secrets: past, ClusterResourceNamespace: "system",
+		Drivers: map[string]order.Driver{w.reseller.name: w.mutant.driver(w, driver)},
+	}
+	limits := providers.NewLimiters(providers.LimiterOptions{PerSecond: 1000, Burst: 1000, Now: time.Now})
+	operations := 0
+	p.orders = &order.Reconciler{
+		Client: api, Reader: past, Suppliers: suppliers, Limits: limits,
+		Ledger: &ledger.Ledger{
+			Client: w.mutant.ledgerClient(w, api), Reader: w.mutant.ledgerReader(w, past), Now: time.Now, ClusterID: clusterID,
+			NewID: func() string { operations++; return fmt.Sprintf("p%d-%d", p.number, operations) },
+		},
+		Hooks:     w.hook,
+		Observers: func(v1alpha1.Propagation) (order.Observer, error) { return w.zone, nil },
+		CAA:       permitted{}, Recorder: unheard{}, Now: time.Now,
+		OverdueAfter: 10 * day, MinPoll: time.Second, Concurrency: 2,
+	}
+	p.signer = &signer.Signer{
+		Client: api, Reader: w.mutant.signerReader(w, past), Suppliers: suppliers, Limits: limits,
+		Recorder: signer.NewRecorder(unheard{}), Clock: clocktesting.RealClock{},
+	}
+}
+
+// resync puts everything into the queue.
+func (p *process) resync() {
+	for _, request := range p.w.certificateRequests() {
+		p.enqueue(item{key: client.ObjectKeyFromObject(&request)})
+	}
+	for _, o := range p.w.orders() {
+		p.enqueue(item{order: true, key: client.ObjectKeyFromObject(&o)})
+	}
+}
+
+// enqueue makes an item due now, or when the cache shows why.
+func (p *process) enqueue(i item) {
+	p.queue[i] = time.Now()
+	if p.late.After(time.Now()) {
+		// Once from the stale cache, and again from the fresh one: see due.
+		return
+	}
+}
+
+// due reports whether there is work now.
+func (p *process) due() bool {
+	if !p.late.IsZero() && !p.late.After(time.Now()) {
+		p.late = time.Time{}
+		p.cache.Lag(0)
+		p.resync()
+	}
+	_, ok := p.take(false)
+	return ok
+}
+
+// next is when there will be work.
+func (p *process) next() time.Time {
+	next := p.late
+	for i, at := range p.queue {
+		if !p.inWork[i] && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}
+
+// take picks the first item that is due: requests before orders, by name.
+func (p *process) take(remove bool) (item, bool) {
+	items := slices.SortedFunc(maps.Keys(p.queue), func(a, b item) int {
+		if a.order != b.order {
+			if b.order {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.key.Name, b.key.Name)
+	})
+	for _, i := range items {
+		if !p.inWork[i] && !p.queue[i].After(time.Now()) {
+			if remove {
+				delete(p.queue, i)
+			}
+			return i, true
+		}
+	}
+	return item{}, false
+}
+
+// work has a worker do what is due now, until that is done, the worker freezes, or the process
+// ends.
+func (p *process) work() {
+	k := &worker{p: p, idle: make(chan struct{}), woke: make(chan struct{})}
+	p.workers = append(p.workers, k)
+	ctx := context.WithValue(p.w.Context(), workerKey{}, k)
+	go func() {
+		defer func() { k.idle <- struct{}{} }()
+		for range 100 {
+			i, ok := p.take(true)
+			if !ok || p.dead {
+				return
+			}
+			p.inWork[i] = true
+			p.handle(ctx, i)
+			delete(p.inWork, i)
+		}
+	}()
+	<-k.idle
+	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return !k.frozen })
+}
+
+func (p *process) handle(ctx context.Context, i item) {
+	var result ctrl.Result
+	var err error
+	if i.order {
+		result, err = p.orders.Reconcile(ctx, ctrl.Request{NamespacedName: i.key})
+	} else {
+		result, err = p.sign(ctx, i.key)
+	}
+	if err != nil {
+		p.failures[i]++
+		result.RequeueAfter = min(time.Second<<min(p.failures[i], 10), 1000*time.Second)
+	} else {
+		delete(p.failures, i)
+	}
+	if result.RequeueAfter <= 0 {
+		return
+	}
+	at := time.Now().Add(result.RequeueAfter)
+	if known, ok := p.queue[i]; !ok || at.Before(known) {
+		p.queue[i] = at
+	}
+}
+
+// sign does what issuer-lib does with a request.
+func (p *process) sign(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
+	request := &cmapi.CertificateRequest{}
+	if err := p.orders.Client.Get(ctx, key, request); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if order.StateOfRequest(request) != order.RequestLive {
+		return ctrl.Result{}, nil
+	}
+	owner := &v1alpha1.ResellerIssuer{}
+	if err := p.orders.Client.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: request.Spec.IssuerRef.Name}, owner); err != nil {
+		return ctrl.Result{}, err
+	}
+	bundle, err := p.signer.Sign(ctx, issuersigner.CertificateRequestObjectFromCertificateRequest(request), owner)
+	var permanent issuersigner.PermanentError
+	var pending issuersigner.PendingError
+	switch {
+	case errors.As(err, &pending):
+		return ctrl.Result{RequeueAfter: pending.RequeueAfter}, nil
+	case errors.As(err, &permanent):
+		apiutil.SetCertificateRequestCondition(request, cmapi.CertificateRequestConditionReady, cmmeta.ConditionFalse, cmapi.CertificateRequestReasonFailed, permanent.Error())
+	case err != nil:
+		return ctrl.Result{}, err
+	default:
+		request.Status.Certificate = bundle.ChainPEM
+		apiutil.SetCertificateRequestCondition(request, cmapi.CertificateRequestConditionReady, cmmeta.ConditionTrue, cmapi.CertificateRequestReasonIssued, "")
+	}
+	err = p.orders.Client.Status().Update(ctx, request)
+	if apierrors.IsNotFound(err) {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+func (p *process) frozen() bool {
+	return slices.ContainsFunc(p.workers, func(k *worker) bool { return k.frozen })
+}
+
+// wake lets the frozen workers go on whose time has come, one after the other, until each has
+// nothing left to do. It reports whether there were any.
+func (p *process) wake(now func(at int) bool) bool {
+	woken := false
+	for _, k := range slices.Clone(p.workers) {
+		if k.frozen && now(k.wakeAt) {
+			k.frozen, woken = false, true
+			k.woke <- struct{}{}
+			<-k.idle
+		}
+	}
+	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return !k.frozen })
+	return woken
+}
+
+// step is a point: what the schedule has for it happens now. A worker of a process that is dead
+// goes no further.
+func (w *world) step(ctx context.Context, m moment, what string) deed {
+	k, ok := ctx.Value(workerKey{}).(*worker)
+	if !ok {
+		return nothing
+	}
+	p := k.p
+	if p.dead {
+		goruntime.Goexit()
+	}
+	p.points++
+	if w.quiet {
+		return nothing
+	}
+	if p.number == 1 {
+		w.moments = append(w.moments, m)
+	}
+	e := w.eventAt(p, m)
+	w.note("p%d#%d %s %s %s %s", p.number, p.points, time.Now().UTC().Format(time.TimeOnly), m, what, e.deed)
+	w.wakeOthers(p)
+	switch e.deed {
+	case crash:
+		p.dead = true
+	case replace:
+		w.replaceRequest()
+		return nothing
+	case freeze:
+		k.freeze(e.wake)
+	}
+	if p.dead {
+		goruntime.Goexit()
+	}
+	return e.deed
+}
+
+// eventAt is what happens at the present point of a process.
+func (w *world) eventAt(p *process, m moment) event {
+	if w.random == nil {
+		return w.schedule.at(p.number, p.points)
+	}
+	return w.draw(m)
+}
+
+// freeze stops a worker until it is woken.
+func (k *worker) freeze(wake int) {
+	w := k.p.w
+	if !w.anyFrozen() {
+		w.changes, w.watched = 0, w.state()
+	}
+	k.frozen, k.wakeAt = true, wake
+	k.idle <- struct{}{}
+	<-k.woke
+	w.note("p%d wakes", k.p.number)
+}
+
+// wakeOthers counts how often the world has changed for the workers that are frozen, and wakes
+// those that wait for this change.
+func (w *world) wakeOthers(running *process) {
+	if !w.anyFrozen() {
+		return
+	}
+	state := w.state()
+	if state == w.watched {
+		return
+	}
+	w.watched = state
+	w.changes++
+	now := w.changes
+	for _, p := range w.processes {
+		if p != running {
+			p.wake(func(at int) bool { return at == now })
+		}
+	}
+}
+
+// state is what a frozen worker can tell apart when it wakes: what is stored, what the reseller
+// did, and which of its own deadlines are over.
+func (w *world) state() string {
+	return fmt.Sprintf("%d %d", w.store.Revision(), len(w.engine.Ledger()))
+}
+
+// changed is the watch of all processes.
+func (w *world) changed(c store.Change) {
+	object := c.New
+	if object == nil {
+		object = c.Old
+	}
+	for _, p := range w.processes {
+		if !p.dead {
+			p.watch(c, object)
+		}
+	}
+}
+
+// watch does what the watches of order and signer do with a change.
+func (p *process) watch(c store.Change, object client.Object) {
+	switch object := object.(type) {
+	case *v1alpha1.ResellerOrder:
+		if c.Old == nil || c.New == nil || c.Old.GetGeneration() != c.New.GetGeneration() {
+			p.enqueue(item{order: true, key: client.ObjectKeyFromObject(object)})
+		}
+		p.enqueueRequests()
+	case *cmapi.CertificateRequest:
+		p.enqueue(item{key: client.ObjectKeyFromObject(object)})
+		for _, o := range p.w.orders() {
+			if o.Spec.Request != nil && o.Spec.Request.UID == object.UID {
+				p.enqueue(item{order: true, key: client.ObjectKeyFromObject(&o)})
+			}
+		}
+	case *v1alpha1.ResellerPurchase:
+		if c.New == nil || object.Spec.Resolution != nil {
+			p.enqueue(item{order: true, key: client.ObjectKey{Namespace: object.Spec.OrderNamespace, Name: object.Spec.OrderName}})
+		}
+	case *v1alpha1.ResellerIssuer:
+		p.resync()
+	}
+}
+
+// enqueueRequests wakes the requests that wait for an order.
+func (p *process) enqueueRequests() {
+	for _, request := range p.w.live() {
+		p.enqueue(item{key: client.ObjectKeyFromObject(&request)})
+	}
+}
