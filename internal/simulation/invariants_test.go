@@ -18,9 +18,16 @@ import (
 
 // problems are the broken promises of a run; what is in the reseller's ledger before an entry
 // was there when the scenario began.
-func (w *world) problems(sc scenario, before int) []string {
+func (w *world) problems(before int) []string {
 	entries := w.engine.Ledger()[before:]
-	return slices.Concat(w.overspent(sc, entries), w.repeated(entries), w.misbooked(), w.shared(), w.stuck())
+	problems := slices.Concat(w.overspent(entries), w.repeated(entries), w.misbooked(), w.shared(), w.stuck())
+	if w.rounds > maxRounds {
+		problems = append(problems, "the processes never rest")
+	}
+	if n := len(w.engine.Ledger()); w.scenario.withdrawn && w.meanwhile > 0 && n > w.meanwhile-1 {
+		problems = append(problems, fmt.Sprintf("%d effects after the request was withdrawn", n-w.meanwhile+1))
+	}
+	return problems
 }
 
 // charges are the entries that cost money.
@@ -29,10 +36,10 @@ func charges(entries []sandbox.Entry) []sandbox.Entry {
 }
 
 // overspent: no more is bought or reissued than was asked for.
-func (w *world) overspent(sc scenario, entries []sandbox.Entry) []string {
+func (w *world) overspent(entries []sandbox.Entry) []string {
 	var problems []string
-	if n := len(charges(entries)); n > sc.charges {
-		problems = append(problems, fmt.Sprintf("charged %d times instead of %d", n, sc.charges))
+	if n := len(charges(entries)); n > w.scenario.charges {
+		problems = append(problems, fmt.Sprintf("charged %d times instead of %d", n, w.scenario.charges))
 	}
 	reissues := 0
 	for _, e := range entries {
@@ -40,7 +47,7 @@ func (w *world) overspent(sc scenario, entries []sandbox.Entry) []string {
 			reissues++
 		}
 	}
-	if allowed := sc.reissues + w.replaced; reissues > allowed {
+	if allowed := w.scenario.reissues + w.replaced; reissues > allowed {
 		problems = append(problems, fmt.Sprintf("reissued %d times instead of %d", reissues, allowed))
 	}
 	return problems
@@ -81,7 +88,7 @@ func (w *world) misbooked() []string {
 			paid++
 		}
 	}
-	if n := len(charges(w.engine.Ledger())); n > paid {
+	if n := len(charges(w.engine.Ledger())) - w.byHand; n > paid {
 		return []string{fmt.Sprintf("%d charges, of which the ledger has %d", n, paid)}
 	}
 	return nil
@@ -113,12 +120,15 @@ func (w *world) stuck() []string {
 		}
 	}
 	for _, p := range w.purchases() {
-		open := p.Spec.State == v1alpha1.PurchaseIntended || p.Spec.Operation != nil && p.Spec.Operation.Outcome == v1alpha1.OperationIntended
-		if open && !w.holds(p.Spec.OrderName, order.ReasonPurchaseUncertain) && !w.holds(p.Spec.OrderName, order.ReasonAccountChanged) {
+		held := slices.ContainsFunc([]order.Reason{order.ReasonPurchaseUncertain, order.ReasonAccountChanged, order.ReasonOrderMismatch}, func(reason order.Reason) bool {
+			return w.holds(p.Spec.OrderName, reason)
+		})
+		if open(&p) && !held {
 			problems = append(problems, fmt.Sprintf("the outcome of %s is open, and its order isn't held for it", p.Name))
 		}
 	}
-	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 {
+	// A worker that woke up after its process was replaced may publish once more what is gone.
+	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 && !w.froze {
 		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
 	}
 	return problems
@@ -141,20 +151,38 @@ func (w *world) holds(name string, reason order.Reason) bool {
 	})
 }
 
-// decide gives a person's word on each purchase whose outcome is open, right as the reseller's
-// panel shows it, and reports whether there was one.
-func (w *world) decide() bool {
-	decided := false
+// mayBeHeld reports whether a request waits for what the scenario is about.
+func (w *world) mayBeHeld(request *cmapi.CertificateRequest) bool {
+	o := w.orderOf(request)
+	return o != nil && w.scenario.holds != "" && w.holds(o.Name, w.scenario.holds)
+}
+
+// decide does what a person does about orders that are held: a word on each purchase whose outcome
+// is open, and the issuer points to the account that paid.
+func (w *world) decide() {
+	for _, o := range w.orders() {
+		if w.holds(o.Name, order.ReasonAccountChanged) {
+			w.editIssuer(pointTo(w, sandbox.DefaultAccount))
+		}
+	}
+	w.resolve(w.word)
+}
+
+// resolve has a person write a word into each purchase whose outcome is open.
+func (w *world) resolve(word func(*v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution) {
 	for _, p := range w.purchases() {
-		if p.Spec.State == v1alpha1.PurchaseIntended || p.Spec.Operation != nil && p.Spec.Operation.Outcome == v1alpha1.OperationIntended {
-			p.Spec.Resolution = w.word(&p)
+		if open(&p) {
+			p.Spec.Resolution = word(&p)
 			if err := w.store.Client().Update(w.Context(), &p); err != nil {
 				panic(err)
 			}
-			decided = true
 		}
 	}
-	return decided
+}
+
+// open reports whether the outcome of a purchase or of a call under it isn't known.
+func open(p *v1alpha1.ResellerPurchase) bool {
+	return p.Spec.State == v1alpha1.PurchaseIntended || p.Spec.Operation != nil && p.Spec.Operation.Outcome == v1alpha1.OperationIntended
 }
 
 // word is what the panel shows of an open outcome.
@@ -165,12 +193,20 @@ func (w *world) word(p *v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution 
 		digest, since, kinds = op.CSRDigest, op.IntendedAt.Time, []sandbox.EntryKind{sandbox.EntryKind(strings.ToLower(string(op.Kind)))}
 	}
 	for _, e := range w.engine.Ledger(kinds...) {
-		if e.Time.Before(since) || e.CSRDigest != "" && e.CSRDigest != digest {
+		other := e.Time.Before(since) || !slices.Contains(e.Names, p.Spec.CommonName) || e.CSRDigest != "" && e.CSRDigest != digest
+		if other || w.taken(p, w.idsOf(e)) {
 			continue
 		}
 		return &v1alpha1.PurchaseResolution{OrderIDs: ledger.OrderIDs(w.idsOf(e))}
 	}
 	return &v1alpha1.PurchaseResolution{Absent: "Confirmed"}
+}
+
+// taken reports whether an order belongs to another purchase.
+func (w *world) taken(p *v1alpha1.ResellerPurchase, ids providers.IDs) bool {
+	return slices.ContainsFunc(w.purchases(), func(o v1alpha1.ResellerPurchase) bool {
+		return o.Name != p.Name && o.Name != p.Spec.Renews && ledger.IDs(o.Spec.OrderIDs).Equal(ids)
+	})
 }
 
 // idsOf is how the panel names an order.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 
 	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
@@ -74,8 +75,10 @@ func (c *connection) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // served is what becomes of a reply on its way.
 func (c *connection) served(ctx context.Context, r *http.Request, operation sandbox.Operation, reply *http.Response) (*http.Response, error) {
-	repeated := c.doubled
-	c.doubled = nil
+	var repeated *http.Response
+	if !slices.Contains(alone, operation.Class) {
+		repeated, c.doubled = c.doubled, nil
+	}
 	switch c.w.step(ctx, served, operation.Name) {
 	case fail:
 		return nil, errLost
@@ -85,12 +88,21 @@ func (c *connection) served(ctx context.Context, r *http.Request, operation sand
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case double:
-		c.doubled = copyOf(reply)
+		if !slices.Contains(alone, operation.Class) {
+			c.doubled = copyOf(reply)
+		}
 	}
 	if repeated != nil {
 		return repeated, ctx.Err()
 	}
 	return reply, ctx.Err()
+}
+
+// alone are the classes of calls that can't be repeated: the transport gives each a connection of
+// its own, on which nothing is left over from another one.
+var alone = []string{
+	sandbox.ClassBuy, sandbox.ClassEnrol, sandbox.ClassReissue, sandbox.ClassRenew,
+	sandbox.ClassExtraNames, sandbox.ClassCancel, sandbox.ClassRevoke,
 }
 
 // operation is what a request asks for; its body can be read again afterwards.

@@ -15,7 +15,7 @@ import (
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	issuersigner "github.com/cert-manager/issuer-lib/controllers/signer"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	clocktesting "k8s.io/utils/clock"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,10 +56,16 @@ type process struct {
 
 // worker is a goroutine of a process. It runs only while somebody waits for idle.
 type worker struct {
-	p          *process
+	p *process
+	// began is the revision of the store at which the worker took up its present item.
+	began      int64
 	idle, woke chan struct{}
 	frozen     bool
 	wakeAt     int
+	// stalled is true if the other workers of the process go on.
+	stalled bool
+	// done is true once the goroutine ends.
+	done bool
 }
 
 type workerKey struct{}
@@ -68,6 +74,9 @@ type workerKey struct{}
 func (w *world) boot() *process {
 	p := &process{w: w, number: len(w.processes), queue: map[item]time.Time{}, inWork: map[item]bool{}, failures: map[item]int{}}
 	lag := w.schedule.lag
+	if w.random != nil {
+		lag = lags[w.random.IntN(len(lags))]
+	}
 	if w.quiet || p.number < 2 {
 		lag = 0
 	}
@@ -86,20 +95,20 @@ func (w *world) boot() *process {
 func (p *process) build() {
 	w := p.w
 	api := &steppingClient{Cached: p.cache.Client(), w: w}
-	past := w.mutant.reader(w, client.Reader(w.store.Client()))
+	past := w.store.Client()
 	transport := &connection{network: w.network}
 	http := providers.NewHTTPClient(providers.Options{Network: transport})
 	driver := w.reseller.driver(http)
 	suppliers := &order.Suppliers{
 		Client: api, Secrets: past, ClusterResourceNamespace: "system",
-		Drivers: map[string]order.Driver{w.reseller.name: w.mutant.driver(w, driver)},
+		Drivers: map[string]order.Driver{w.reseller.name: w.mutant.driver(driver)},
 	}
 	limits := providers.NewLimiters(providers.LimiterOptions{PerSecond: 1000, Burst: 1000, Now: time.Now})
 	operations := 0
 	p.orders = &order.Reconciler{
 		Client: api, Reader: past, Suppliers: suppliers, Limits: limits,
 		Ledger: &ledger.Ledger{
-			Client: w.mutant.ledgerClient(w, api), Reader: w.mutant.ledgerReader(w, past), Now: time.Now, ClusterID: clusterID,
+			Client: api, Reader: past, Now: time.Now, ClusterID: clusterID,
 			NewID: func() string { operations++; return fmt.Sprintf("p%d-%d", p.number, operations) },
 		},
 		Hooks:     w.hook,
@@ -108,8 +117,11 @@ func (p *process) build() {
 		OverdueAfter: 10 * day, MinPoll: time.Second, Concurrency: 2,
 	}
 	p.signer = &signer.Signer{
-		Client: api, Reader: w.mutant.signerReader(w, past), Suppliers: suppliers, Limits: limits,
-		Recorder: signer.NewRecorder(unheard{}), Clock: clocktesting.RealClock{},
+		Client: api, Reader: past, Suppliers: suppliers, Limits: limits,
+		Recorder: signer.NewRecorder(unheard{}), Clock: clock.RealClock{},
+	}
+	if w.mutant.edit != nil {
+		w.mutant.edit(p)
 	}
 }
 
@@ -123,13 +135,10 @@ func (p *process) resync() {
 	}
 }
 
-// enqueue makes an item due now, or when the cache shows why.
+// enqueue makes an item due now. While the cache is late everything is due again when it has caught
+// up.
 func (p *process) enqueue(i item) {
 	p.queue[i] = time.Now()
-	if p.late.After(time.Now()) {
-		// Once from the stale cache, and again from the fresh one: see due.
-		return
-	}
 }
 
 // due reports whether there is work now.
@@ -154,7 +163,8 @@ func (p *process) next() time.Time {
 	return next
 }
 
-// take picks the first item that is due: requests before orders, by name.
+// take picks the first item that is due: requests before orders, by name, in every other process
+// backwards.
 func (p *process) take(remove bool) (item, bool) {
 	items := slices.SortedFunc(maps.Keys(p.queue), func(a, b item) int {
 		if a.order != b.order {
@@ -162,6 +172,9 @@ func (p *process) take(remove bool) (item, bool) {
 				return -1
 			}
 			return 1
+		}
+		if p.number%2 == 0 {
+			a, b = b, a
 		}
 		return cmp.Compare(a.key.Name, b.key.Name)
 	})
@@ -183,19 +196,22 @@ func (p *process) work() {
 	p.workers = append(p.workers, k)
 	ctx := context.WithValue(p.w.Context(), workerKey{}, k)
 	go func() {
-		defer func() { k.idle <- struct{}{} }()
-		for range 100 {
+		defer func() {
+			k.done = true
+			k.idle <- struct{}{}
+		}()
+		for range 20 {
 			i, ok := p.take(true)
 			if !ok || p.dead {
 				return
 			}
-			p.inWork[i] = true
+			p.inWork[i], k.began = true, p.w.store.Revision()
 			p.handle(ctx, i)
 			delete(p.inWork, i)
 		}
 	}()
 	<-k.idle
-	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return !k.frozen })
+	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return k.done })
 }
 
 func (p *process) handle(ctx context.Context, i item) {
@@ -255,6 +271,12 @@ func (p *process) sign(ctx context.Context, key client.ObjectKey) (ctrl.Result, 
 	return ctrl.Result{}, err
 }
 
+// replaced reports whether another process has taken over.
+func (p *process) replaced() bool {
+	return slices.ContainsFunc(p.workers, func(k *worker) bool { return k.frozen && !k.stalled })
+}
+
+// frozen reports whether any worker waits to be woken.
 func (p *process) frozen() bool {
 	return slices.ContainsFunc(p.workers, func(k *worker) bool { return k.frozen })
 }
@@ -270,7 +292,7 @@ func (p *process) wake(now func(at int) bool) bool {
 			<-k.idle
 		}
 	}
-	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return !k.frozen })
+	p.workers = slices.DeleteFunc(p.workers, func(k *worker) bool { return k.done })
 	return woken
 }
 
@@ -290,18 +312,19 @@ func (w *world) step(ctx context.Context, m moment, what string) deed {
 		return nothing
 	}
 	if p.number == 1 {
-		w.moments = append(w.moments, m)
+		w.sites = append(w.sites, site{m, what})
 	}
 	e := w.eventAt(p, m)
 	w.note("p%d#%d %s %s %s %s", p.number, p.points, time.Now().UTC().Format(time.TimeOnly), m, what, e.deed)
-	w.wakeOthers(p)
+	w.wakeOthers()
 	switch e.deed {
 	case crash:
 		p.dead = true
 	case replace:
 		w.replaceRequest()
 		return nothing
-	case freeze:
+	case freeze, stall:
+		k.stalled = e.deed == stall
 		k.freeze(e.wake)
 	}
 	if p.dead {
@@ -312,10 +335,10 @@ func (w *world) step(ctx context.Context, m moment, what string) deed {
 
 // eventAt is what happens at the present point of a process.
 func (w *world) eventAt(p *process, m moment) event {
-	if w.random == nil {
-		return w.schedule.at(p.number, p.points)
+	if w.random != nil {
+		return w.draw(m)
 	}
-	return w.draw(m)
+	return w.schedule.at(p.number, p.points)
 }
 
 // freeze stops a worker until it is woken.
@@ -324,7 +347,7 @@ func (k *worker) freeze(wake int) {
 	if !w.anyFrozen() {
 		w.changes, w.watched = 0, w.state()
 	}
-	k.frozen, k.wakeAt = true, wake
+	k.frozen, k.wakeAt, w.froze = true, wake, true
 	k.idle <- struct{}{}
 	<-k.woke
 	w.note("p%d wakes", k.p.number)
@@ -332,7 +355,7 @@ func (k *worker) freeze(wake int) {
 
 // wakeOthers counts how often the world has changed for the workers that are frozen, and wakes
 // those that wait for this change.
-func (w *world) wakeOthers(running *process) {
+func (w *world) wakeOthers() {
 	if !w.anyFrozen() {
 		return
 	}
@@ -344,9 +367,7 @@ func (w *world) wakeOthers(running *process) {
 	w.changes++
 	now := w.changes
 	for _, p := range w.processes {
-		if p != running {
-			p.wake(func(at int) bool { return at == now })
-		}
+		p.wake(func(at int) bool { return at == now })
 	}
 }
 

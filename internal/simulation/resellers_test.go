@@ -58,7 +58,7 @@ func resellers(t testing.TB) []reseller {
 		{
 			name: autodns.Name, path: "/autodns/v1", make: newAutoDNS, ids: id("id"), renewal: sandbox.ClassRenew,
 			protocol: func(e *sandbox.Engine) sandbox.Protocol { return sandbox.NewAutoDNS(e, sandbox.AutoDNSOptions{}) },
-			access: func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.AutoDNS.ResellerAccess },
+			access:   func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.AutoDNS.ResellerAccess },
 			section: func(a v1alpha1.ResellerAccess, _ string) v1alpha1.Reseller {
 				return v1alpha1.Reseller{AutoDNS: &v1alpha1.AutoDNS{ResellerAccess: a}}
 			},
@@ -76,7 +76,7 @@ func resellers(t testing.TB) []reseller {
 		{
 			name: cyberssl.Name, path: "/cyberssl/v1", make: newCyberSSL, ids: id("order_id"), renewal: sandbox.ClassBuy,
 			protocol: func(e *sandbox.Engine) sandbox.Protocol { return sandbox.NewCyberSSL(e, sandbox.CyberSSLOptions{}) },
-			access: func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.CyberSSL.ResellerAccess },
+			access:   func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.CyberSSL.ResellerAccess },
 			section: func(a v1alpha1.ResellerAccess, account string) v1alpha1.Reseller {
 				return v1alpha1.Reseller{CyberSSL: &v1alpha1.CyberSSL{ResellerAccess: a, AccountName: account}}
 			},
@@ -84,7 +84,7 @@ func resellers(t testing.TB) []reseller {
 		{
 			name: ispmanager.Name, path: "/ispmanager/billmgr", make: newISPmanager, ids: id("elid"), renewal: sandbox.ClassBuy,
 			protocol: func(e *sandbox.Engine) sandbox.Protocol { return sandbox.NewISPmanager(e, sandbox.ISPmanagerOptions{}) },
-			access: func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.ISPmanager.ResellerAccess },
+			access:   func(r *v1alpha1.Reseller) *v1alpha1.ResellerAccess { return &r.ISPmanager.ResellerAccess },
 			section: func(a v1alpha1.ResellerAccess, _ string) v1alpha1.Reseller {
 				return v1alpha1.Reseller{ISPmanager: &v1alpha1.ISPmanager{ResellerAccess: a}}
 			},

@@ -3,6 +3,11 @@ package simulation
 import (
 	"time"
 
+	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
+	"github.com/reseller-issuer/reseller-issuer/internal/order"
+	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/connectreseller"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/cyberssl"
 	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
 )
 
@@ -21,16 +26,54 @@ type scenario struct {
 	faults []sandbox.Fault
 	// charges and reissues are how many the beginning may lead to at most.
 	charges, reissues int
-	// only are the resellers that the scenario is for, all if empty.
-	only []string
+	// only are the resellers that the scenario is for, all if empty; and deeds what may go wrong.
+	only  []string
+	deeds []deed
+	// several is true if there is something to do for a second worker.
+	several bool
+	// meanwhile is what people do when a process has died, before the next one begins.
+	meanwhile func(*world)
+	// withdrawn is true if nothing may have an effect after that.
+	withdrawn bool
+	// holds is the reason for which an order may be held for good.
+	holds order.Reason
 }
 
-// scenarios are all one-shot calls that the order path makes.
+// scenarios are all one-shot calls that the order path makes, and what each of the safeguards is
+// there for.
 func scenarios() []scenario {
+	purchase := func(w *world) { w.ask(shop, shopName) }
+	again := func(w *world) { w.renew(shop, shopName) }
+	late := []sandbox.Fault{{Kind: sandbox.FaultLateVisible, Delay: 4 * time.Minute}}
 	return []scenario{
-		{name: "purchase", begin: func(w *world) { w.ask(shop, shopName) }, charges: 1},
-		{name: "reissue", prepare: bought, begin: func(w *world) { w.renew(shop, shopName) }, reissues: 1},
-		{name: "renewal", prepare: nearlyOver, begin: func(w *world) { w.renew(shop, shopName) }, charges: 1},
+		{name: "purchase", begin: purchase, charges: 1},
+		{name: "purchase, visible late", begin: purchase, charges: 1, faults: late},
+		{name: "reissue", prepare: bought, begin: again, reissues: 1},
+		{name: "renewal", prepare: nearlyOver, begin: again, charges: 1},
+		{
+			name: "enrolment", begin: purchase, charges: 1, only: []string{cyberssl.Name},
+			faults: []sandbox.Fault{{Kind: sandbox.FaultUnconfigured}},
+		},
+		{name: "rivals", begin: rivals, charges: 1, reissues: 1, several: true, only: []string{cyberssl.Name}},
+		{
+			name: "budget", begin: twoForOne, charges: 1, only: []string{cyberssl.Name}, holds: order.ReasonBudgetExceeded, several: true,
+		},
+		{
+			name: "withdrawn", begin: purchase, charges: 1, only: []string{cyberssl.Name}, deeds: []deed{crash},
+			meanwhile: (*world).withdraw, withdrawn: true,
+		},
+		{
+			name: "account changed", begin: purchase, charges: 1, only: []string{cyberssl.Name}, deeds: []deed{crash},
+			meanwhile: func(w *world) { w.editIssuer(pointTo(w, other)) },
+		},
+		{
+			name: "wrong word", prepare: twin, begin: func(w *world) { w.ask("twin", shopName) }, charges: 1,
+			only: []string{connectreseller.Name}, deeds: []deed{crash}, meanwhile: misled,
+		},
+		{
+			name: "wrong word, order by hand", prepare: placedByHand, begin: purchase, charges: 1,
+			only: []string{cyberssl.Name}, deeds: []deed{crash}, meanwhile: misled,
+		},
 	}
 }
 
@@ -47,4 +90,55 @@ func nearlyOver(w *world) {
 	w.renew(shop, shopName)
 	w.run(time.Hour)
 	time.Sleep(250 * day)
+}
+
+// rivals are two requests of one Certificate, of which cert-manager has given up the older.
+func rivals(w *world) {
+	w.ask(shop, shopName)
+	time.Sleep(time.Second)
+	w.ask(shop, shopName)
+}
+
+// twoForOne are two Certificates and the money for one.
+func twoForOne(w *world) {
+	w.editIssuer(func(spec *v1alpha1.ResellerIssuerSpec) {
+		one := int32(1)
+		spec.Purchase.Budgets[0].MaxPurchases = &one
+	})
+	w.ask(shop, shopName)
+	w.ask("blog", "blog.example.com")
+}
+
+// twin is a Certificate with the same name that has its certificate.
+func twin(w *world) {
+	w.ask(shop, shopName)
+	w.run(time.Hour)
+}
+
+// placedByHand is an order for the same name that a person placed in the reseller's panel.
+func placedByHand(w *world) {
+	_, err := w.engine.Place(sandbox.OrderRequest{
+		Account: sandbox.DefaultAccount, Product: "17", Years: 1,
+		Supply: sandbox.Supply{CSR: string(csrOf(99, shopName)), Method: sandbox.MethodDNS},
+	})
+	if err != nil {
+		panic(err)
+	}
+	w.byHand++
+}
+
+// misled has a person take another order for the one whose outcome is open.
+func misled(w *world) {
+	w.resolve(func(*v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution {
+		return &v1alpha1.PurchaseResolution{OrderIDs: ledger.OrderIDs(w.idsOf(w.engine.Ledger(sandbox.EntryPurchase)[0]))}
+	})
+}
+
+// withdraw takes all requests back.
+func (w *world) withdraw() {
+	for _, request := range w.live() {
+		if err := w.store.Client().Delete(w.Context(), &request); err != nil {
+			panic(err)
+		}
+	}
 }

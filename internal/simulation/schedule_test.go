@@ -20,6 +20,12 @@ const (
 	replied moment = "reply"
 )
 
+// site is a point of the code: a moment in a call.
+type site struct {
+	moment moment
+	what   string
+}
+
 // deed is what happens at a point.
 type deed string
 
@@ -38,31 +44,36 @@ const (
 	double deed = "double"
 	// freeze stops the worker, while another process takes over.
 	freeze deed = "freeze"
+	// stall stops the worker while the others of its process go on.
+	stall deed = "stall"
 	// replace lets cert-manager make a new request in place of the one that is served.
 	replace deed = "replace"
 )
 
 // deeds are those that make a difference at each moment.
 var deeds = map[moment][]deed{
-	writing: {crash, fail, freeze, replace},
+	writing: {crash, fail, freeze, stall, replace},
 	written: {crash, fail, freeze},
-	sending: {crash, fail, garble, delay, freeze, replace},
-	served:  {crash, fail, garble, delay, double, freeze, replace},
-	replied: {crash, fail, freeze},
+	sending: {crash, fail, garble, delay, freeze, stall, replace},
+	served:  {crash, fail, garble, delay, double, freeze, stall},
+	replied: {crash, fail},
 }
+
+// sleeps reports whether the worker goes on later.
+func (d deed) sleeps() bool { return d == freeze || d == stall }
 
 // event is a deed at a point: the n-th of a process.
 type event struct {
 	process, point int
 	deed           deed
-	// wake is for freeze: at which change of the world, counted from 1, the worker goes on. 0 is
+	// wake is for freeze and stall: at which change of the world, counted from 1, the worker goes on. 0 is
 	// when all others have nothing left to do.
 	wake int
 }
 
 func (e event) String() string {
 	text := fmt.Sprintf("p%d#%d=%s", e.process, e.point, e.deed)
-	if e.deed == freeze {
+	if e.deed.sleeps() {
 		text += fmt.Sprintf("@%d", e.wake)
 	}
 	return text

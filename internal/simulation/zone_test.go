@@ -80,7 +80,9 @@ func (z *zone) published() []string {
 // permitted takes every CA as permitted.
 type permitted struct{}
 
-func (permitted) Check(context.Context, caa.Question) caa.Result { return caa.Result{Verdict: caa.Allowed} }
+func (permitted) Check(context.Context, caa.Question) caa.Result {
+	return caa.Result{Verdict: caa.Allowed}
+}
 
 // unheard drops events.
 type unheard struct{}

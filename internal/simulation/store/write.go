@@ -3,10 +3,10 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -86,29 +86,36 @@ func updated(gvk schema.GroupVersionKind, present, wanted client.Object, onlySta
 	if err := matches(gvk, present, wanted); err != nil {
 		return nil, err
 	}
-	next := wanted
 	if onlyStatus {
-		next = present.DeepCopyObject().(client.Object)
-		keepPart(next, wanted, status)
-	} else {
-		keepPart(next, present, status)
-		next.SetUID(present.GetUID())
-		next.SetCreationTimestamp(present.GetCreationTimestamp())
-		next.SetDeletionTimestamp(present.GetDeletionTimestamp())
-		next.SetGeneration(present.GetGeneration())
-		next.SetResourceVersion(present.GetResourceVersion())
-		next.SetManagedFields(present.GetManagedFields())
-		if value := part(next, spec); value.IsValid() && !equality.Semantic.DeepEqual(value.Interface(), part(present, spec).Interface()) {
-			next.SetGeneration(present.GetGeneration() + 1)
+		if same(present, wanted, status) {
+			return present, nil
 		}
+		next := present.DeepCopyObject().(client.Object)
+		keepPart(next, wanted, status)
+		return next, nil
 	}
-	switch {
+	next := wanted
+	keepPart(next, present, status)
+	next.SetUID(present.GetUID())
+	next.SetCreationTimestamp(present.GetCreationTimestamp())
+	next.SetDeletionTimestamp(present.GetDeletionTimestamp())
+	next.SetGeneration(present.GetGeneration())
+	next.SetResourceVersion(present.GetResourceVersion())
+	switch sameSpec := same(present, next, spec); {
 	case present.GetDeletionTimestamp() != nil && len(next.GetFinalizers()) == 0:
 		return nil, nil
-	case equality.Semantic.DeepEqual(next, present):
+	case sameSpec && reflect.DeepEqual(next, present):
 		return present, nil
+	case !sameSpec:
+		next.SetGeneration(present.GetGeneration() + 1)
 	}
 	return next, nil
+}
+
+// same compares a part of two objects that both went through [Store.stored].
+func same(a, b client.Object, field string) bool {
+	x, y := part(a, field), part(b, field)
+	return !x.IsValid() || reflect.DeepEqual(x.Addr().Interface(), y.Addr().Interface())
 }
 
 // matches compares UID and resourceVersion; a write without the latter is refused, as for all
