@@ -17,8 +17,9 @@ func (r *Reconciler) recover(ctx context.Context, s *scope, name string) (outcom
 	purchase := s.view.purchase(name)
 	intent, _ := openIntent(purchase)
 	if issuance := s.order.Status.Issuance; issuance != nil {
-		// The next look at the order says whether it is enrolled.
-		issuance.EnrolmentDue = false
+		// The next look at the order, before anything else is asked of it, says whether it is
+		// enrolled.
+		issuance.EnrolmentDue, issuance.Attempts = false, 0
 	}
 	if stored, err := r.recordNow(ctx, s, intent); stored || err != nil {
 		return goOn, err

@@ -141,11 +141,20 @@ func (c *tally) report(t *testing.T, name string) {
 		if seen[kind]++; seen[kind] > 1 {
 			continue
 		}
-		t.Errorf("%s\nagain: make simulate REPLAY='%s: %s'\n%s\n%s", kind, name, f.schedule, strings.Join(f.trace, "\n"), f.state)
+		t.Errorf("%s\nagain: make simulate REPLAY='%s: %s'\n%s\n%s", kind, name, f.schedule, strings.Join(shortened(f.trace), "\n"), f.state)
 	}
 	for kind, n := range seen {
 		t.Logf("%d times: %s", n, kind)
 	}
+}
+
+// shortened leaves out the middle of a long trace.
+func shortened(trace []string) []string {
+	const head, tail = 150, 50
+	if len(trace) <= head+tail {
+		return trace
+	}
+	return slices.Concat(trace[:head], []string{"..."}, trace[len(trace)-tail:])
 }
 
 // forAll runs a test for each scenario of each reseller.

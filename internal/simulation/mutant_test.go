@@ -57,7 +57,7 @@ var (
 	sold        = site{served, "add_ssl_order"}
 	intending   = site{writing, "create *v1alpha1.ResellerPurchase"}
 	soldUnseen  = site{served, "SSLOrder"}
-	soldLate    = site{served, "ssl-certificate"}
+	soldLate    = site{served, "POST ssl-certificate"}
 	undisturbed site
 )
 
