@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long a run may take in simulated time: longer than any reseller hides an order.
-const patience = 4 * time.Hour
+const patience = 90 * time.Minute
 
 // result is what a run tells.
 type result struct {

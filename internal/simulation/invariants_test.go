@@ -171,7 +171,7 @@ func (w *world) decide() {
 // resolve has a person write a word into each purchase whose outcome is open.
 func (w *world) resolve(word func(*v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution) {
 	for _, p := range w.purchases() {
-		if open(&p) {
+		if open(&p) || p.Spec.Resolution != nil {
 			p.Spec.Resolution = word(&p)
 			if err := w.store.Client().Update(w.Context(), &p); err != nil {
 				panic(err)
@@ -187,6 +187,9 @@ func open(p *v1alpha1.ResellerPurchase) bool {
 
 // word is what the panel shows of an open outcome.
 func (w *world) word(p *v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution {
+	if !open(p) {
+		return &v1alpha1.PurchaseResolution{OrderIDs: p.Spec.OrderIDs}
+	}
 	digest, kinds := p.Spec.CSRDigest, []sandbox.EntryKind{sandbox.EntryPurchase, sandbox.EntryRenewal}
 	since := p.Spec.IntendedAt.Time
 	if op := p.Spec.Operation; p.Spec.State != v1alpha1.PurchaseIntended {

@@ -350,6 +350,7 @@ func (k *worker) freeze(wake int) {
 	k.frozen, k.wakeAt, w.froze = true, wake, true
 	k.idle <- struct{}{}
 	<-k.woke
+	w.woke = time.Now()
 	w.note("p%d wakes", k.p.number)
 }
 

@@ -102,6 +102,8 @@ type world struct {
 	replaced int
 	// byHand is how many orders a person placed in the reseller's panel.
 	byHand int
+	// woke is when a frozen worker last woke.
+	woke time.Time
 	// froze is true once a worker was frozen.
 	froze bool
 	// meanwhile is one more than the length of the reseller's ledger when people did what they
@@ -287,10 +289,15 @@ func (w *world) purchases() []v1alpha1.ResellerPurchase {
 	return list.Items
 }
 
-// live are the requests that still want a certificate.
+// live are the requests that still want a certificate, without those that cert-manager has given
+// up: a younger one of the same Certificate is ready.
 func (w *world) live() []cmapi.CertificateRequest {
-	return slices.DeleteFunc(w.certificateRequests(), func(r cmapi.CertificateRequest) bool {
-		return order.StateOfRequest(&r) != order.RequestLive
+	all := w.certificateRequests()
+	return slices.DeleteFunc(slices.Clone(all), func(r cmapi.CertificateRequest) bool {
+		return order.StateOfRequest(&r) != order.RequestLive || slices.ContainsFunc(all, func(o cmapi.CertificateRequest) bool {
+			return metav1.GetControllerOf(&o).UID == metav1.GetControllerOf(&r).UID && r.CreationTimestamp.Before(&o.CreationTimestamp) &&
+				order.StateOfRequest(&o) == order.RequestReady
+		})
 	})
 }
 
@@ -322,11 +329,13 @@ func (w *world) run(span time.Duration) {
 			return
 		}
 		next := w.next()
+		if w.woke.Add(span).After(end) {
+			end = w.woke.Add(span)
+		}
 		if next.IsZero() || next.After(end) {
 			if !w.wakeFrozen() {
 				return
 			}
-			end = time.Now().Add(span)
 			continue
 		}
 		time.Sleep(time.Until(next))
