@@ -8,6 +8,7 @@ import (
 	"maps"
 	goruntime "runtime"
 	"slices"
+	"strings"
 	"time"
 
 	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
@@ -372,10 +373,30 @@ func (w *world) wakeOthers() {
 	}
 }
 
-// state is what a frozen worker can tell apart when it wakes: what is stored, what the reseller
-// did, and which of its own deadlines are over.
+// state is what makes a difference to a worker that wakes: requests, the ledger, what became of the
+// orders, and what the reseller did. A status that only says since when something is waited for
+// makes none: it isn't what the worker has read, whatever it says.
 func (w *world) state() string {
-	return fmt.Sprintf("%d %d", w.store.Revision(), len(w.engine.Ledger()))
+	revision, effects := w.store.Revision(), len(w.engine.Ledger())
+	if revision == w.seenRevision && effects == w.seenEffects {
+		return w.seenState
+	}
+	var text strings.Builder
+	fmt.Fprint(&text, effects)
+	for _, p := range w.purchases() {
+		fmt.Fprint(&text, " ", p.Name, p.ResourceVersion)
+	}
+	for _, request := range w.certificateRequests() {
+		fmt.Fprint(&text, " ", request.Name, request.ResourceVersion)
+	}
+	for _, o := range w.orders() {
+		fmt.Fprint(&text, " ", o.UID, o.Generation, o.Status.State, len(o.Status.Records))
+		if issuance := o.Status.Issuance; issuance != nil {
+			fmt.Fprint(&text, " ", issuance.State, issuance.Purchase, len(issuance.Challenges), issuance.CSRDigest)
+		}
+	}
+	w.seenRevision, w.seenEffects, w.seenState = revision, effects, text.String()
+	return w.seenState
 }
 
 // changed is the watch of all processes.

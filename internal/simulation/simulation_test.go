@@ -17,7 +17,7 @@ import (
 var (
 	exhaustive = flag.Bool("exhaustive", false, "try all schedules and print how many there were, instead of a few")
 	replay     = flag.String("replay", "", "a run to repeat, as a failure prints it: RESELLER/SCENARIO: SCHEDULE")
-	runs       = flag.Int("runs", 6, "random schedules for each reseller")
+	runs       = flag.Int("runs", 3, "random schedules for each reseller")
 	seed       = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the first random schedule")
 )
 
@@ -35,7 +35,7 @@ func TestSchedules(t *testing.T) {
 	fmt.Fprintln(table, "reseller\tscenario\tschedules\tcharges\theld for a person\tfailures\t")
 	t.Run("all", func(t *testing.T) {
 		forAll(t, func(t *testing.T, number int, r reseller, sc scenario) {
-			sel := selection{every: 31, offset: number}
+			sel := selection{every: 61, offset: number}
 			if *exhaustive {
 				sel = selection{every: 1, allWakes: true}
 			}

@@ -90,6 +90,10 @@ type world struct {
 	// has changed since the first of them froze.
 	watched string
 	changes int
+	// seen are the last state, and what it was made of.
+	seenState    string
+	seenRevision int64
+	seenEffects  int
 	// quiet is true while the scenario is prepared: nothing goes wrong then.
 	quiet  bool
 	rounds int

@@ -178,6 +178,30 @@ func TestCertified(t *testing.T) {
 	assert.Len(t, get(t, l, name).Certificates, 64)
 }
 
+// A reseller may deliver the certificate from before when a reissue is for its CSR once more.
+func TestCertifiedAgain(t *testing.T) {
+	t.Parallel()
+	l := newLedger(fakeClient(t))
+	purchase := bought(t, l)
+	for _, word := range []string{"1", "2"} {
+		require.NoError(t, l.Certified(t.Context(), purchase.Name, v1alpha1.PurchasedCertificate{
+			CSRDigest: word, Serial: "0" + word, IssuedAt: metav1.NewTime(start.Add(-time.Hour)), NotAfter: metav1.NewTime(start), HandedOver: metav1.ConditionFalse,
+		}, providers.Order{}))
+		require.NoError(t, l.HandedOver(t.Context(), purchase.Name, "0"+word))
+	}
+	purchase, err := l.Get(t.Context(), purchase.Name)
+	require.NoError(t, err)
+	_, _, err = l.IntendOperation(t.Context(), purchase, v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationReissue, CSRDigest: "1"})
+	require.NoError(t, err)
+	again := v1alpha1.PurchasedCertificate{CSRDigest: "1", Serial: "01", IssuedAt: metav1.NewTime(start.Add(time.Hour)), NotAfter: metav1.NewTime(start), HandedOver: metav1.ConditionFalse}
+	require.NoError(t, l.Certified(t.Context(), purchase.Name, again, providers.Order{}))
+	certificates := get(t, l, purchase.Name).Certificates
+	require.Len(t, certificates, 2)
+	assert.Equal(t, "01", certificates[1].Serial, "it is the present one")
+	assert.True(t, certificates[1].IssuedAt.Equal(&again.IssuedAt))
+	assert.Equal(t, metav1.ConditionTrue, certificates[1].HandedOver)
+}
+
 func TestHandedOver(t *testing.T) {
 	t.Parallel()
 	l := newLedger(fakeClient(t))
