@@ -126,7 +126,7 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, purchase *v1alpha1.Res
 	clearWaiting(&s.order.Status)
 	s.wrote = true
 	if purchase.Spec.State == v1alpha1.PurchaseIntended {
-		err := r.Ledger.Bought(ctx, purchase.Name, providers.Placed{IDs: order.IDs, Price: order.Price})
+		err := r.Ledger.Adopted(ctx, purchase.Name, providers.Placed{IDs: order.IDs, Price: order.Price})
 		return goOn, err
 	}
 	err := r.Ledger.OperationEnded(ctx, purchase.Name, purchase.Spec.Operation.ID, v1alpha1.OperationDone, order.IDs, "")

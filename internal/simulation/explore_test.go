@@ -48,7 +48,7 @@ func simulate(t *testing.T, r reseller, sc scenario, s schedule, m mutant) (resu
 		w.run(patience)
 		result.changes = w.changes
 		result.problems = w.problems(before)
-		if len(result.problems) == 0 && len(w.live()) > 0 {
+		if len(result.problems) == 0 && (len(w.live()) > 0 || w.anyCommand()) {
 			result.held = true
 			result.problems = w.settle(before)
 		}
@@ -69,6 +69,9 @@ func (w *world) settle(before int) []string {
 		if !w.mayBeHeld(&request) {
 			problems = append(problems, "held although a person has decided: "+request.Name)
 		}
+	}
+	if w.anyCommand() {
+		problems = append(problems, "no answer although a person has decided")
 	}
 	return problems
 }

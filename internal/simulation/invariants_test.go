@@ -85,7 +85,7 @@ func (w *world) misbooked() []string {
 	paid := 0
 	for _, p := range w.purchases() {
 		if p.Spec.State != v1alpha1.PurchaseRefused && p.Spec.State != v1alpha1.PurchaseAbsent {
-			paid++
+			paid += 1 + len(p.Spec.Additions)
 		}
 	}
 	if n := len(charges(w.engine.Ledger())) - w.byHand; n > paid {
@@ -128,6 +128,11 @@ func (w *world) stuck() []string {
 		}
 	}
 	// A worker that woke up after its process was replaced may publish once more what is gone.
+	for _, p := range w.purchases() {
+		if commanded(&p) && (p.Spec.CommandOperation == nil || p.Spec.CommandOperation.Message == "") {
+			problems = append(problems, fmt.Sprintf("what was asked of %s has no answer", p.Name))
+		}
+	}
 	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 && !w.froze {
 		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
 	}
@@ -171,7 +176,7 @@ func (w *world) decide() {
 // resolve has a person write a word into each purchase whose outcome is open.
 func (w *world) resolve(word func(*v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution) {
 	for _, p := range w.purchases() {
-		if open(&p) || p.Spec.Resolution != nil {
+		if open(&p) || openCommand(&p) || p.Spec.Resolution != nil {
 			p.Spec.Resolution = word(&p)
 			if err := w.store.Client().Update(w.Context(), &p); err != nil {
 				panic(err)
@@ -187,13 +192,21 @@ func open(p *v1alpha1.ResellerPurchase) bool {
 
 // word is what the panel shows of an open outcome.
 func (w *world) word(p *v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution {
+	if op := p.Spec.CommandOperation; openCommand(p) {
+		for _, e := range w.engine.Ledger(entryOf[op.Kind]) {
+			if !e.Time.Before(op.IntendedAt.Time) && e.Order == w.orderNumber(p) {
+				return &v1alpha1.PurchaseResolution{OrderIDs: p.Spec.OrderIDs}
+			}
+		}
+		return &v1alpha1.PurchaseResolution{Absent: "Confirmed"}
+	}
 	if !open(p) {
 		return &v1alpha1.PurchaseResolution{OrderIDs: p.Spec.OrderIDs}
 	}
 	digest, kinds := p.Spec.CSRDigest, []sandbox.EntryKind{sandbox.EntryPurchase, sandbox.EntryRenewal}
 	since := p.Spec.IntendedAt.Time
 	if op := p.Spec.Operation; p.Spec.State != v1alpha1.PurchaseIntended {
-		digest, since, kinds = op.CSRDigest, op.IntendedAt.Time, []sandbox.EntryKind{sandbox.EntryKind(strings.ToLower(string(op.Kind)))}
+		digest, since, kinds = op.CSRDigest, op.IntendedAt.Time, []sandbox.EntryKind{entryOf[op.Kind]}
 	}
 	for _, e := range w.engine.Ledger(kinds...) {
 		other := e.Time.Before(since) || !slices.Contains(e.Names, p.Spec.CommonName) || e.CSRDigest != "" && e.CSRDigest != digest
@@ -205,10 +218,24 @@ func (w *world) word(p *v1alpha1.ResellerPurchase) *v1alpha1.PurchaseResolution 
 	return &v1alpha1.PurchaseResolution{Absent: "Confirmed"}
 }
 
+// entryOf is how the reseller's ledger calls an operation.
+var entryOf = map[v1alpha1.OperationKind]sandbox.EntryKind{
+	v1alpha1.PurchaseOperationReissue: sandbox.EntryReissue, v1alpha1.PurchaseOperationEnrol: sandbox.EntryEnrol,
+	v1alpha1.PurchaseOperationCancel: sandbox.EntryCancel, v1alpha1.PurchaseOperationRevoke: sandbox.EntryRevoke,
+	v1alpha1.PurchaseOperationAddNames: sandbox.EntryExtraNames,
+}
+
+// orderNumber is the engine's number of a purchase's order: scenarios with commands have one.
+func (w *world) orderNumber(*v1alpha1.ResellerPurchase) string {
+	return w.engine.Ledger(sandbox.EntryPurchase)[0].Order
+}
+
 // taken reports whether an order belongs to another purchase.
 func (w *world) taken(p *v1alpha1.ResellerPurchase, ids providers.IDs) bool {
 	return slices.ContainsFunc(w.purchases(), func(o v1alpha1.ResellerPurchase) bool {
-		return o.Name != p.Name && o.Name != p.Spec.Renews && ledger.IDs(o.Spec.OrderIDs).Equal(ids)
+		said := o.Spec.Resolution
+		return o.Name != p.Name && o.Name != p.Spec.Renews &&
+			(ledger.IDs(o.Spec.OrderIDs).Equal(ids) || said != nil && open(&o) && ledger.IDs(said.OrderIDs).Equal(ids))
 	})
 }
 
@@ -227,6 +254,12 @@ func (w *world) describe() string {
 	}
 	for _, p := range w.purchases() {
 		fmt.Fprintf(&text, "purchase %s: %s %v %s\n", p.Name, p.Spec.State, p.Spec.OrderIDs, p.Spec.Message)
+		if op := p.Spec.CommandOperation; op != nil {
+			fmt.Fprintf(&text, "  %s: %s %s\n", op.Kind, op.Outcome, op.Message)
+		}
+		for _, answer := range p.Spec.Answers {
+			fmt.Fprintf(&text, "  answer: %s: %s %s\n", answer.Verb, answer.Outcome, answer.Message)
+		}
 		if op := p.Spec.Operation; op != nil {
 			fmt.Fprintf(&text, "  %s: %s %s\n", op.Kind, op.Outcome, op.Message)
 		}

@@ -31,10 +31,19 @@ import (
 // catchUp is how long the caches of a new process may be late.
 const catchUp = 20 * time.Second
 
-// item is a key in a work queue: a request to sign, or an order to reconcile.
+// duty is what a worker does with an item, in the order in which they are done.
+type duty int
+
+const (
+	sign duty = iota
+	supply
+	obey
+)
+
+// item is a key in a work queue.
 type item struct {
-	order bool
-	key   client.ObjectKey
+	duty duty
+	key  client.ObjectKey
 }
 
 // process is one process of the controller.
@@ -43,6 +52,7 @@ type process struct {
 	number int
 	cache  *store.Cache
 	orders *order.Reconciler
+	clerk  *order.Clerk
 	signer *signer.Signer
 	// queue has when items are due, and inWork those that a frozen worker has in hand.
 	queue  map[item]time.Time
@@ -117,6 +127,7 @@ func (p *process) build() {
 		CAA:       permitted{}, Recorder: unheard{}, Now: time.Now,
 		OverdueAfter: 10 * day, MinPoll: time.Second, Concurrency: 2,
 	}
+	p.clerk = p.orders.Clerk()
 	p.signer = &signer.Signer{
 		Client: api, Reader: past, Suppliers: suppliers, Limits: limits,
 		Recorder: signer.NewRecorder(unheard{}), Clock: clock.RealClock{},
@@ -129,10 +140,15 @@ func (p *process) build() {
 // resync puts everything into the queue.
 func (p *process) resync() {
 	for _, request := range p.w.certificateRequests() {
-		p.enqueue(item{key: client.ObjectKeyFromObject(&request)})
+		p.enqueue(item{sign, client.ObjectKeyFromObject(&request)})
 	}
 	for _, o := range p.w.orders() {
-		p.enqueue(item{order: true, key: client.ObjectKeyFromObject(&o)})
+		p.enqueue(item{supply, client.ObjectKeyFromObject(&o)})
+	}
+	for _, purchase := range p.w.purchases() {
+		if commanded(&purchase) {
+			p.enqueue(item{obey, client.ObjectKeyFromObject(&purchase)})
+		}
 	}
 }
 
@@ -164,20 +180,14 @@ func (p *process) next() time.Time {
 	return next
 }
 
-// take picks the first item that is due: requests before orders, by name, in every other process
-// backwards.
+// take picks the first item that is due, by duty and name, in every other process by name backwards.
 func (p *process) take(remove bool) (item, bool) {
 	items := slices.SortedFunc(maps.Keys(p.queue), func(a, b item) int {
-		if a.order != b.order {
-			if b.order {
-				return -1
-			}
-			return 1
-		}
+		names := cmp.Compare(a.key.Name, b.key.Name)
 		if p.number%2 == 0 {
-			a, b = b, a
+			names = -names
 		}
-		return cmp.Compare(a.key.Name, b.key.Name)
+		return cmp.Or(cmp.Compare(a.duty, b.duty), names)
 	})
 	for _, i := range items {
 		if !p.inWork[i] && !p.queue[i].After(time.Now()) {
@@ -218,10 +228,13 @@ func (p *process) work() {
 func (p *process) handle(ctx context.Context, i item) {
 	var result ctrl.Result
 	var err error
-	if i.order {
-		result, err = p.orders.Reconcile(ctx, ctrl.Request{NamespacedName: i.key})
-	} else {
+	switch i.duty {
+	case sign:
 		result, err = p.sign(ctx, i.key)
+	case supply:
+		result, err = p.orders.Reconcile(ctx, ctrl.Request{NamespacedName: i.key})
+	case obey:
+		result, err = p.clerk.Reconcile(ctx, ctrl.Request{NamespacedName: i.key})
 	}
 	if err != nil {
 		p.failures[i]++
@@ -417,19 +430,22 @@ func (p *process) watch(c store.Change, object client.Object) {
 	switch object := object.(type) {
 	case *v1alpha1.ResellerOrder:
 		if c.Old == nil || c.New == nil || c.Old.GetGeneration() != c.New.GetGeneration() {
-			p.enqueue(item{order: true, key: client.ObjectKeyFromObject(object)})
+			p.enqueue(item{supply, client.ObjectKeyFromObject(object)})
 		}
 		p.enqueueRequests()
 	case *cmapi.CertificateRequest:
-		p.enqueue(item{key: client.ObjectKeyFromObject(object)})
+		p.enqueue(item{sign, client.ObjectKeyFromObject(object)})
 		for _, o := range p.w.orders() {
 			if o.Spec.Request != nil && o.Spec.Request.UID == object.UID {
-				p.enqueue(item{order: true, key: client.ObjectKeyFromObject(&o)})
+				p.enqueue(item{supply, client.ObjectKeyFromObject(&o)})
 			}
 		}
 	case *v1alpha1.ResellerPurchase:
 		if c.New == nil || object.Spec.Resolution != nil {
-			p.enqueue(item{order: true, key: client.ObjectKey{Namespace: object.Spec.OrderNamespace, Name: object.Spec.OrderName}})
+			p.enqueue(item{supply, client.ObjectKey{Namespace: object.Spec.OrderNamespace, Name: object.Spec.OrderName}})
+		}
+		if c.New != nil && commanded(object) {
+			p.enqueue(item{obey, client.ObjectKeyFromObject(object)})
 		}
 	case *v1alpha1.ResellerIssuer:
 		p.resync()
@@ -439,6 +455,6 @@ func (p *process) watch(c store.Change, object client.Object) {
 // enqueueRequests wakes the requests that wait for an order.
 func (p *process) enqueueRequests() {
 	for _, request := range p.w.live() {
-		p.enqueue(item{key: client.ObjectKeyFromObject(&request)})
+		p.enqueue(item{sign, client.ObjectKeyFromObject(&request)})
 	}
 }

@@ -136,7 +136,7 @@ func newConnectReseller(_ string, key providers.Secret, client *http.Client) (pr
 func newCyberSSL(account string, key providers.Secret, client *http.Client) (providers.Provider, error) {
 	return cyberssl.New(cyberssl.Config{
 		Endpoint: host + "/cyberssl/v1", AccountName: account, APIKey: key, HTTPClient: client, Now: time.Now,
-		Product: cyberssl.Product{ID: "17"},
+		Product: cyberssl.Product{ID: "19", MaxNames: 250},
 		Contacts: cyberssl.Contacts{Admin: cyberssl.Contact{
 			FirstName: "John", LastName: "Smith", Phone: "0042321313", Title: "IT manager", Email: "admin@john.com",
 		}},

@@ -6,8 +6,11 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 	"github.com/reseller-issuer/reseller-issuer/internal/order"
 	"github.com/reseller-issuer/reseller-issuer/internal/order/ledger"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/autodns"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/connectreseller"
 	"github.com/reseller-issuer/reseller-issuer/internal/providers/cyberssl"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/ispmanager"
+	"github.com/reseller-issuer/reseller-issuer/internal/providers/resello"
 	"github.com/reseller-issuer/reseller-issuer/internal/sandbox"
 )
 
@@ -51,6 +54,12 @@ func scenarios() []scenario {
 		{name: "reissue", prepare: bought, begin: again, reissues: 1},
 		{name: "renewal", prepare: nearlyOver, begin: again, charges: 1},
 		{
+			name: "cancellation", prepare: unissued, begin: ask(v1alpha1.PurchaseCancel),
+			only: []string{autodns.Name, connectreseller.Name, ispmanager.Name, resello.Name},
+		},
+		{name: "revocation", prepare: bought, begin: ask(v1alpha1.PurchaseRevoke), only: []string{autodns.Name, connectreseller.Name}},
+		{name: "further names", prepare: bought, begin: ask(v1alpha1.PurchaseAddNames), charges: 1, only: []string{cyberssl.Name}},
+		{
 			name: "enrolment", begin: purchase, charges: 1, only: []string{cyberssl.Name},
 			faults: []sandbox.Fault{{Kind: sandbox.FaultUnconfigured}},
 		},
@@ -82,6 +91,32 @@ func bought(w *world) {
 	w.ask(shop, shopName)
 	w.run(time.Hour)
 	time.Sleep(100 * day)
+}
+
+// ask has a person ask something of the purchase.
+func ask(verb v1alpha1.PurchaseVerb) func(*world) {
+	return func(w *world) {
+		p := w.purchases()[0]
+		p.Spec.Command = &v1alpha1.PurchaseCommand{ID: "asked", Verb: verb, By: "ada"}
+		switch verb {
+		case v1alpha1.PurchaseRevoke:
+			p.Spec.Command.Serial = p.Spec.Certificates[0].Serial
+		case v1alpha1.PurchaseAddNames:
+			p.Spec.Command.Count = 1
+		}
+		if err := w.store.Client().Update(w.Context(), &p); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// unissued is an order that the CA hasn't validated, and whose request is gone.
+func unissued(w *world) {
+	w.zone.hidden = true
+	w.ask(shop, shopName)
+	w.run(5 * time.Minute)
+	w.withdraw()
+	w.run(5 * time.Minute)
 }
 
 // nearlyOver is a Certificate whose paid term is nearly over.
@@ -118,7 +153,7 @@ func twin(w *world) {
 // placedByHand is an order for the same name that a person placed in the reseller's panel.
 func placedByHand(w *world) {
 	_, err := w.engine.Place(sandbox.OrderRequest{
-		Account: sandbox.DefaultAccount, Product: "17", Years: 1,
+		Account: sandbox.DefaultAccount, Product: "19", Years: 1,
 		Supply: sandbox.Supply{CSR: string(csrOf(99, shopName)), Method: sandbox.MethodDNS},
 	})
 	if err != nil {

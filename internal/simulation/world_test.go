@@ -307,12 +307,26 @@ func (w *world) live() []cmapi.CertificateRequest {
 
 // settled reports whether there is nothing left to wait for: no live request, no records.
 func (w *world) settled() bool {
-	if len(w.live()) > 0 {
+	if len(w.live()) > 0 || w.anyCommand() {
 		return false
 	}
 	return !slices.ContainsFunc(w.orders(), func(o v1alpha1.ResellerOrder) bool {
 		return len(o.Status.Records) > 0 || o.Status.Certificate != nil && len(o.Status.Certificate.Chain) > 0
 	})
+}
+
+// commanded reports whether a person has asked something of a purchase that isn't answered.
+func commanded(p *v1alpha1.ResellerPurchase) bool {
+	return p.Spec.Command != nil || openCommand(p)
+}
+
+// openCommand reports whether the outcome of what a person asked isn't known.
+func openCommand(p *v1alpha1.ResellerPurchase) bool {
+	return p.Spec.CommandOperation != nil && p.Spec.CommandOperation.Outcome == v1alpha1.OperationIntended
+}
+
+func (w *world) anyCommand() bool {
+	return slices.ContainsFunc(w.purchases(), func(p v1alpha1.ResellerPurchase) bool { return commanded(&p) })
 }
 
 // maxRounds is far beyond what any run needs without time passing: who gets there runs in circles.

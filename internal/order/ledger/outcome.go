@@ -32,6 +32,20 @@ func (l *Ledger) Bought(ctx context.Context, name string, placed providers.Place
 	})
 }
 
+// Adopted records that a search found the order of an intent. It counts only while the intent is
+// open: who looked may have been behind, and have found the order of the next intent for the same
+// CSR.
+func (l *Ledger) Adopted(ctx context.Context, name string, placed providers.Placed) error {
+	now := l.Now()
+	return l.Update(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
+		if spec.State != v1alpha1.PurchaseIntended {
+			return false
+		}
+		MarkBought(spec, placed, now)
+		return true
+	})
+}
+
 // MarkBought notes that an order is there and paid.
 func MarkBought(spec *v1alpha1.ResellerPurchaseSpec, placed providers.Placed, now time.Time) {
 	spec.State = v1alpha1.PurchaseBought

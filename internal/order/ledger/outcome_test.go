@@ -236,3 +236,31 @@ func TestOrderIDs(t *testing.T) {
 	assert.Equal(t, []v1alpha1.OrderID{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}}, OrderIDs(ids))
 	assert.Equal(t, ids, IDs(OrderIDs(ids)))
 }
+
+// Who finds an order for an intent that is closed by now has found another intent's.
+func TestAdopted(t *testing.T) {
+	t.Parallel()
+	l := newLedger(fakeClient(t))
+	placed := providers.Placed{IDs: providers.IDs{"id": "1"}}
+	for state, adopted := range map[v1alpha1.PurchaseState]bool{
+		v1alpha1.PurchaseIntended: true, v1alpha1.PurchaseRefused: false, v1alpha1.PurchaseAbsent: false, v1alpha1.PurchaseRejected: false,
+	} {
+		existing, err := l.ByKey(t.Context(), "key")
+		require.NoError(t, err)
+		purchase, _, err := l.Intend(t.Context(), v1alpha1.ResellerPurchaseSpec{Key: "key"}, existing)
+		require.NoError(t, err)
+		require.NoError(t, l.Update(t.Context(), purchase.Name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
+			spec.State = state
+			return state != v1alpha1.PurchaseIntended
+		}))
+		require.NoError(t, l.Adopted(t.Context(), purchase.Name, placed))
+		spec := get(t, l, purchase.Name)
+		if adopted {
+			assert.Equal(t, v1alpha1.PurchaseBought, spec.State)
+			assert.Equal(t, OrderIDs(placed.IDs), spec.OrderIDs)
+		} else {
+			assert.Equal(t, state, spec.State)
+			assert.Empty(t, spec.OrderIDs)
+		}
+	}
+}
