@@ -124,7 +124,8 @@ func (p *process) build() {
 		},
 		Hooks:     w.hook,
 		Observers: func(v1alpha1.Propagation) (order.Observer, error) { return w.zone, nil },
-		CAA:       permitted{}, Recorder: unheard{}, Now: time.Now,
+		CAA:       func(v1alpha1.Propagation) (order.CAAChecker, error) { return permitted{}, nil },
+		Recorder:  unheard{}, Now: time.Now,
 		OverdueAfter: 10 * day, MinPoll: time.Second, Concurrency: 2,
 	}
 	p.clerk = p.orders.Clerk()

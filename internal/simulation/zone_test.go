@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,15 +50,25 @@ func (z *zone) CleanUp(_ context.Context, r dcv.Request) error {
 	return nil
 }
 
-// Check implements order.Observer.
-func (z *zone) Check(_ context.Context, record dcv.Record) (propagation.Observation, error) {
+// CheckAll implements order.Observer.
+func (z *zone) CheckAll(_ context.Context, records []dcv.Record) ([]propagation.Observation, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if z.records[recordKey(record.FQDN, string(record.Type), record.Value)] {
-		return propagation.Observation{Propagated: true}, nil
+	seen := make([]propagation.Observation, 0, len(records))
+	for _, record := range records {
+		seen = append(seen, propagation.Observation{
+			Propagated: z.records[recordKey(record.FQDN, string(record.Type), record.Value)],
+			Message:    record.FQDN + " is not published", RetryAfter: 10 * time.Second,
+		})
 	}
-	return propagation.Observation{Message: record.FQDN + " is not published", RetryAfter: 10 * time.Second}, nil
+	return seen, nil
 }
+
+// Target implements order.Observer: there are no aliases.
+func (*zone) Target(_ context.Context, name string) (string, error) { return name, nil }
+
+// Zone implements order.Observer.
+func (*zone) Zone(context.Context, string) (string, error) { return "example.com.", nil }
 
 // validate is the CA's look.
 func (z *zone) validate(_ context.Context, c sandbox.Challenge) error {
@@ -82,8 +93,9 @@ func (z *zone) published() []string {
 // permitted takes every CA as permitted.
 type permitted struct{}
 
-func (permitted) Check(context.Context, caa.Question) caa.Result {
-	return caa.Result{Verdict: caa.Allowed}
+// CheckAll implements order.CAAChecker.
+func (permitted) CheckAll(_ context.Context, questions []caa.Question) []caa.Result {
+	return slices.Repeat([]caa.Result{{Verdict: caa.Allowed}}, len(questions))
 }
 
 // unheard drops events.
