@@ -98,8 +98,9 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
 	return r.notSeen(s, open[missing[0]], seen[missing[0]], len(missing)-1), nil
 }
 
-// republishEvery is after how many looks in vain a record is published once more.
-const republishEvery = 10
+// republishEvery is after how many looks in vain a record is published once more: first after a
+// quarter of an hour.
+const republishEvery = 40
 
 // publishAgain has what nobody sees published once more, which changes nothing where it is:
 // somebody may have taken it away, such as a process that was replaced in the middle of its
