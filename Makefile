@@ -46,9 +46,10 @@ build-hook: ## Build the program that publishes through libdns into bin/.
 ##@ Work on it
 
 .PHONY: test
-test: packages ## Run everything: lint, verify, unit tests, fuzzing, e2e.
+test: packages ## Run everything: lint, verify, unit tests, simulation, fuzzing, e2e.
 	@$(PHASE) "verify: generated files" $(MAKE) --no-print-directory verify
 	@$(PHASE) "unit tests" $(MAKE) --no-print-directory test-unit
+	@$(PHASE) "simulation: every schedule" $(MAKE) --no-print-directory simulate
 	@$(PHASE) "fuzz tests, $(FUZZTIME) inputs each" $(MAKE) --no-print-directory fuzz
 	@$(PHASE) "end-to-end tests" $(MAKE) --no-print-directory e2e
 	@$(PHASE) "lint" $(MAKE) --no-print-directory lint
@@ -58,6 +59,16 @@ test: packages ## Run everything: lint, verify, unit tests, fuzzing, e2e.
 test-unit: packages ## Run the unit tests with the race detector.
 	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 10m ./...
 	@CGO_ENABLED=1 go -C $(HOOK) test -race -shuffle=on -timeout 10m ./...
+
+# A run that failed, as the failure prints it: RESELLER/SCENARIO: SCHEDULE.
+REPLAY ?=
+.PHONY: simulate
+simulate: ## Stop the controller at every step of an order; REPLAY='...' repeats one run.
+ifdef REPLAY
+	@go -C internal/simulation test -count=1 -v -run '^TestReplay$$' -replay '$(REPLAY)'
+else
+	@go -C internal/simulation test -count=1 -timeout 20m -run '^(TestSchedules|TestRandomSchedules|TestMutants)$$' -exhaustive -runs 200
+endif
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME, such as 5000x or 10m.

@@ -12,13 +12,16 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
 
+// Clerk is who carries out what people ask of purchases, beside the orders.
+func (r *Reconciler) Clerk() *Clerk { return &Clerk{orders: r} }
+
 // setupClerk registers the clerk beside the orders.
 func (r *Reconciler) setupClerk(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("purchase").
 		For(&v1alpha1.ResellerPurchase{}, builder.WithPredicates(predicate.NewPredicateFuncs(commanded))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
-		Complete(&Clerk{orders: r})
+		Complete(r.Clerk())
 	if err != nil {
 		return fmt.Errorf("order: set up the clerk: %w", err)
 	}

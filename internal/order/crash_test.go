@@ -245,6 +245,20 @@ func TestStaleLedgerInTheCache(t *testing.T) {
 	assert.Equal(t, 1, w.reseller.count("reissue"))
 }
 
+// Somebody takes a record away that was published: it comes back by itself.
+func TestRecordTakenAwayIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withEverything)
+	w.zone.invisible = true
+	w.ask("web-1", keyA)
+	w.untilWaiting(ReasonAwaitingPropagation)
+	require.NotEmpty(t, w.zone.published())
+	w.zone.records = map[string]bool{}
+	w.zone.invisible = false
+	w.untilState(v1alpha1.OrderIssued)
+	assert.Equal(t, 1, w.reseller.count("buy"))
+}
+
 // Two processes believe to lead at the same time.
 func TestTwoLeaders(t *testing.T) {
 	t.Parallel()

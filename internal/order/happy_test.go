@@ -69,7 +69,7 @@ func TestPreparedRecordsComeBeforeTheMoney(t *testing.T) {
 	w.untilState(v1alpha1.OrderIssued)
 	assert.Equal(t, 1, w.reseller.count("buy"))
 	assert.Equal(t, []byte("prepared"), w.reseller.orders[0].request.Prepared)
-	assert.Equal(t, 1, w.zone.presents, "published once")
+	assert.LessOrEqual(t, w.zone.presents, 3, "at most twice more in an hour, in case that it was taken away")
 	spec := w.purchases()[0].Spec
 	assert.Equal(t, []string{"1", "2"}, spec.Before.OrderIDs, "a set, as the API wants it")
 	assert.Nil(t, spec.Before.Balance)

@@ -92,8 +92,29 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (outcome, error) {
 	if proceeds(s) {
 		return propagated(s, "going on without seeing all records, as spec.dcv.propagation.onTimeout says"), nil
 	}
-	issuance.Attempts++
+	if issuance.Attempts++; issuance.Attempts%republishEvery == 0 {
+		publishAgain(s)
+	}
 	return r.notSeen(s, open[missing[0]], seen[missing[0]], len(missing)-1), nil
+}
+
+// republishEvery is after how many looks in vain a record is published once more: first after a
+// quarter of an hour.
+const republishEvery = 40
+
+// publishAgain has what nobody sees published once more, which changes nothing where it is:
+// somebody may have taken it away, such as a process that was replaced in the middle of its
+// clean-up.
+func publishAgain(s *scope) {
+	status := &s.order.Status
+	for i := range status.Records {
+		record := &status.Records[i]
+		if slices.ContainsFunc(status.Issuance.Challenges, func(c v1alpha1.OrderChallenge) bool {
+			return !c.Seen && !c.Validated && isRecordOf(&c, record)
+		}) {
+			record.Presented = false
+		}
+	}
 }
 
 // look looks once for the record or the files of each challenge.

@@ -107,7 +107,7 @@ func pendingCSR(p *v1alpha1.ResellerPurchase) ([]byte, string, bool) {
 	op := p.Spec.Operation
 	placed := op != nil && (op.Kind == v1alpha1.PurchaseOperationEnrol ||
 		op.Kind == v1alpha1.PurchaseOperationReissue && op.Outcome == v1alpha1.OperationDone)
-	if placed && !hasCertificate(p, op.CSRDigest) {
+	if placed && !certifiedSince(p, op) {
 		return op.CSR, op.CSRDigest, true
 	}
 	if len(p.Spec.Certificates) == 0 {
@@ -124,6 +124,18 @@ func takesNextCSR(v View, p *v1alpha1.ResellerPurchase) bool {
 
 func hasCertificate(p *v1alpha1.ResellerPurchase, csrDigest string) bool {
 	return slices.ContainsFunc(p.Spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool { return c.CSRDigest == csrDigest })
+}
+
+// certifiedSince reports whether the certificate of an operation was fetched. One for the same CSR
+// from before doesn't count: a request may be served again after another one was.
+func certifiedSince(p *v1alpha1.ResellerPurchase, op *v1alpha1.PurchaseOperation) bool {
+	since := op.IntendedAt.Time
+	if op.FinishedAt != nil {
+		since = op.FinishedAt.Time
+	}
+	return slices.ContainsFunc(p.Spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool {
+		return c.CSRDigest == op.CSRDigest && !c.IssuedAt.Time.Before(since.Truncate(time.Second))
+	})
 }
 
 // enrolled reports whether the second step for a CSR was taken. It is taken once: a reseller

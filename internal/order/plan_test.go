@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
@@ -173,4 +174,25 @@ func TestPlanHolds(t *testing.T) {
 			want:      v1alpha1.OperationPurchase,
 		},
 	})
+}
+
+// A request may be served again after another one was: that there is a certificate for its CSR from
+// before doesn't tell that its reissue is done.
+func TestReissueForACSRThatHadACertificate(t *testing.T) {
+	t.Parallel()
+	finished := metav1.NewMicroTime(testNow.Add(-time.Minute))
+	again := func(spec *v1alpha1.ResellerPurchaseSpec) { spec.Operation.FinishedAt = &finished }
+	waits := purchaseOf(1, certified("1", 100*testDay, metav1.ConditionTrue), certified("2", 100*testDay, metav1.ConditionTrue), withOperation("1", v1alpha1.OperationDone), again)
+	request := func(v *View) { v.Order.Spec.Request.CSRDigest = csrDigest("3") }
+	got, hold := plan(liveView(withPurchases(waits), request))
+	require.Nil(t, hold)
+	assert.Equal(t, v1alpha1.OperationResume, got.Operation)
+	assert.Equal(t, csrDigest("1"), got.CSRDigest)
+
+	fetched := waits.DeepCopy()
+	fetched.Spec.Certificates[0].IssuedAt = metav1.NewTime(testNow)
+	got, hold = plan(liveView(withPurchases(*fetched), request))
+	require.Nil(t, hold)
+	assert.Equal(t, v1alpha1.OperationReissue, got.Operation)
+	assert.Equal(t, csrDigest("3"), got.CSRDigest)
 }

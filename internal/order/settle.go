@@ -18,8 +18,9 @@ func (r *Reconciler) recover(ctx context.Context, s *scope, name string) (outcom
 	purchase := s.view.purchase(name)
 	intent, _ := openIntent(purchase)
 	if issuance := s.order.Status.Issuance; issuance != nil {
-		// The next look at the order says whether it is enrolled.
-		issuance.EnrolmentDue = false
+		// The next look at the order, before anything else is asked of it, says whether it is
+		// enrolled.
+		issuance.EnrolmentDue, issuance.Attempts = false, 0
 	}
 	if stored, err := r.recordNow(ctx, s, intent); stored || err != nil {
 		return goOn, err
@@ -126,7 +127,7 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, purchase *v1alpha1.Res
 	clearWaiting(&s.order.Status)
 	s.wrote = true
 	if purchase.Spec.State == v1alpha1.PurchaseIntended {
-		err := r.Ledger.Bought(ctx, purchase.Name, providers.Placed{IDs: order.IDs, Price: order.Price})
+		err := r.Ledger.Adopted(ctx, purchase.Name, providers.Placed{IDs: order.IDs, Price: order.Price})
 		return goOn, err
 	}
 	err := r.Ledger.OperationEnded(ctx, purchase.Name, purchase.Spec.Operation.ID, v1alpha1.OperationDone, order.IDs, "")

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"time"
@@ -85,6 +86,22 @@ func snapshot(ctx context.Context, s *scope, request providers.Request) (*v1alph
 	return snapshotOf(before), nil
 }
 
+// unsentError says why a call was not made although its intent is stored.
+type unsentError struct {
+	// refusal is nil if the rules couldn't be asked.
+	refusal *spending.Refusal
+	cause   error
+}
+
+func (e *unsentError) Error() string {
+	if e.refusal != nil {
+		return e.refusal.Message
+	}
+	return e.cause.Error()
+}
+
+func (e *unsentError) Unwrap() error { return e.cause }
+
 // payOnce writes the intent and makes the call. From the intent on, the end of the
 // process's leadership or a shutdown doesn't interrupt: the call is bounded in time.
 func (r *Reconciler) payOnce(ctx context.Context, s *scope, spec v1alpha1.ResellerPurchaseSpec, request providers.Request) (providers.Placed, *v1alpha1.ResellerPurchase, error) {
@@ -94,6 +111,9 @@ func (r *Reconciler) payOnce(ctx context.Context, s *scope, spec v1alpha1.Resell
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.view.Issuer.Profile.CallTimeout)
 	defer cancel()
+	if err := r.stillAffordable(ctx, s, purchase.Name); err != nil {
+		return providers.Placed{}, purchase, err
+	}
 	if spec.Kind == v1alpha1.PurchaseRenewal {
 		renewed := s.view.purchase(spec.Renews)
 		placed, err := s.supplier.Provider.(providers.Renewer).Renew(ctx, intent, ledger.IDs(renewed.Spec.OrderIDs), request)
@@ -101,6 +121,21 @@ func (r *Reconciler) payOnce(ctx context.Context, s *scope, spec v1alpha1.Resell
 	}
 	placed, err := s.supplier.Provider.Buy(ctx, intent, request)
 	return placed, purchase, err
+}
+
+// stillAffordable counts again once the intent is stored. The section in which one order of an
+// account buys is that of a process; another one that also believes to lead, because it
+// just took over or was just replaced, counts this intent or is counted here.
+func (r *Reconciler) stillAffordable(ctx context.Context, s *scope, intent string) error {
+	all, err := r.Ledger.ByAccount(ctx, s.view.Issuer.Account)
+	if err != nil {
+		return &unsentError{cause: err}
+	}
+	others := slices.DeleteFunc(all, func(p v1alpha1.ResellerPurchase) bool { return p.Name == intent })
+	if refusal := spending.Purchase(s.view.Issuer.Policy, wantedPurchase(s), others, s.view.Now); refusal != nil {
+		return &unsentError{refusal: refusal}
+	}
+	return nil
 }
 
 // paid records the outcome of a paying call.
@@ -113,6 +148,9 @@ func (r *Reconciler) paid(ctx context.Context, s *scope, purchase *v1alpha1.Rese
 		return outcome{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
+	if unsent, ok := errors.AsType[*unsentError](err); ok {
+		return r.unsent(ctx, s, purchase.Name, unsent)
+	}
 	logger := log.FromContext(ctx).WithValues("purchase", purchase.Name)
 	switch kind := providers.KindOf(err); kind {
 	case "":
@@ -154,6 +192,20 @@ func (r *Reconciler) paid(ctx context.Context, s *scope, purchase *v1alpha1.Rese
 		}
 		return refusedByReseller(s, err), nil
 	}
+}
+
+// unsent takes an intent back of which this process knows that it never left.
+func (r *Reconciler) unsent(ctx context.Context, s *scope, intent string, unsent *unsentError) (outcome, error) {
+	err := r.record(ctx, s, intent, func(ctx context.Context) error {
+		return r.Ledger.Closed(ctx, intent, v1alpha1.PurchaseRefused, "nothing was sent: "+unsent.Error())
+	})
+	switch {
+	case err != nil:
+		return outcome{}, err
+	case unsent.refusal == nil:
+		return outcome{}, unsent
+	}
+	return refused(s, unsent.refusal), nil
 }
 
 // refusedByReseller starts over with the checks that cost nothing, so that an account

@@ -88,7 +88,7 @@ func (i builderIndexer) IndexField(_ context.Context, object client.Object, fiel
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	builder := fake.NewClientBuilder().WithScheme(testScheme()).WithStatusSubresource(&v1alpha1.ResellerOrder{}, &v1alpha1.ResellerIssuer{}, &cmapi.CertificateRequest{})
-	require.NoError(t, addIndexes(t.Context(), indexer(builder)))
+	require.NoError(t, AddIndexes(t.Context(), indexer(builder)))
 	w := &world{
 		t: t, clock: &manualClock{now: testNow}, client: builder.Build(), recorder: &recorder{},
 		web:  &webView{},

@@ -45,6 +45,9 @@ type Options struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// Observer learns of each request that [Do] makes, nil for nobody.
 	Observer Observer
+	// Network, when set, takes the place of all connections: a simulated reseller in this process. It
+	// must send each request at most once.
+	Network http.RoundTripper
 }
 
 // NewHTTPClient returns the client for one account or for many: https with TLS 1.2 or later and
@@ -58,13 +61,9 @@ type Options struct {
 // used before breaks (GET and HEAD always, any method before the first byte).
 func NewHTTPClient(o Options) *http.Client {
 	t := &transport{policy: addressPolicy{loopback: o.AllowLoopback, refusePrivate: o.RefusePrivate}, allowHTTP: o.AllowHTTP, observer: o.Observer}
-	if o.HeaderTimeout == 0 {
-		o.HeaderTimeout = headerTimeout
+	if t.shared, t.single = o.Network, o.Network; o.Network == nil {
+		t.shared, t.single = t.newTransports(o)
 	}
-	t.shared = t.newTransport(o)
-	t.shared.ResponseHeaderTimeout = o.HeaderTimeout
-	t.single = t.newTransport(o)
-	t.single.DisableKeepAlives = true
 	return &http.Client{Transport: t, CheckRedirect: checkRedirect}
 }
 
@@ -89,7 +88,7 @@ type transport struct {
 	policy         addressPolicy
 	allowHTTP      bool
 	observer       Observer
-	shared, single *http.Transport
+	shared, single http.RoundTripper
 	proxies        sync.Map // addresses of proxies in use, "host:port"
 }
 
@@ -108,7 +107,22 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is called by http.Client's method of the same name.
-func (t *transport) CloseIdleConnections() { t.shared.CloseIdleConnections() }
+func (t *transport) CloseIdleConnections() {
+	if network, ok := t.shared.(interface{ CloseIdleConnections() }); ok {
+		network.CloseIdleConnections()
+	}
+}
+
+// newTransports makes that for reads and that for one-shot calls.
+func (t *transport) newTransports(o Options) (shared, single http.RoundTripper) {
+	reads, once := t.newTransport(o), t.newTransport(o)
+	reads.ResponseHeaderTimeout = o.HeaderTimeout
+	if o.HeaderTimeout == 0 {
+		reads.ResponseHeaderTimeout = headerTimeout
+	}
+	once.DisableKeepAlives = true
+	return reads, once
+}
 
 func (t *transport) newTransport(o Options) *http.Transport {
 	protocols := new(http.Protocols)

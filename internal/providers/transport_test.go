@@ -231,3 +231,26 @@ func TestProxySettingsDoNotLeak(t *testing.T) {
 	assert.Equal(t, Unavailable, KindOf(err))
 	assert.NotContains(t, err.Error(), "hunter2")
 }
+
+// network is a reseller in this process.
+type network func(*http.Request) (*http.Response, error)
+
+func (n network) RoundTrip(req *http.Request) (*http.Response, error) { return n(req) }
+
+func TestNetworkTakesThePlaceOfConnections(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	client := NewHTTPClient(Options{Network: network(func(req *http.Request) (*http.Response, error) {
+		calls++
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(req.URL.Path))}, nil
+	})})
+	defer client.CloseIdleConnections()
+	for _, call := range []Call{{}, {OneShot: true}} {
+		answer, err := Do(t.Context(), client, newRequest(t, http.MethodPost, "https://reseller.test/buy", nil), call)
+		require.NoError(t, err)
+		assert.Equal(t, "/buy", string(answer.Body))
+	}
+	assert.Equal(t, 2, calls)
+	_, err := get(t, client, "https://169.254.169.254/")
+	require.ErrorIs(t, err, ErrAddress, "what may be called is the same")
+}

@@ -181,18 +181,21 @@ func (s *Signer) create(ctx context.Context, at slot, wanted *v1alpha1.OrderRequ
 }
 
 // giveWay returns nil if the request that the order serves now is over, or belongs to the
-// same Certificate and is older: cert-manager has given that one up.
+// same Certificate and is older: cert-manager has given that one up. It has given up the
+// wanted one where the younger has its certificate: another one now would be for nobody, and
+// where a reissue ends the certificate before, for worse.
 func (s *Signer) giveWay(ctx context.Context, o *v1alpha1.ResellerOrder, wanted *v1alpha1.OrderRequest) error {
 	current := o.Spec.Request
-	live, err := s.live(ctx, o.Namespace, current)
-	if err != nil || !live {
+	state, err := s.state(ctx, o.Namespace, current)
+	if err != nil {
 		return err
 	}
-	if current.CertificateUID == "" || current.CertificateUID != wanted.CertificateUID {
-		return waiting("behind %s %s, which is served first (ResellerOrder %s/%s)", current.Kind, current.Name, o.Namespace, o.Name)
-	}
-	if !younger(wanted, current) {
+	sameOwner := current.CertificateUID != "" && current.CertificateUID == wanted.CertificateUID
+	switch older := sameOwner && !younger(wanted, current); {
+	case older && (state == order.RequestLive || state == order.RequestReady):
 		return waiting("behind %s %s, which is younger and took its place (ResellerOrder %s/%s)", current.Kind, current.Name, o.Namespace, o.Name)
+	case state == order.RequestLive && !sameOwner:
+		return waiting("behind %s %s, which is served first (ResellerOrder %s/%s)", current.Kind, current.Name, o.Namespace, o.Name)
 	}
 	return nil
 }
@@ -203,25 +206,25 @@ func younger(a, b *v1alpha1.OrderRequest) bool {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(a.UID, b.UID)) > 0
 }
 
-// live reads past the cache whether a request still wants its certificate.
-func (s *Signer) live(ctx context.Context, namespace string, r *v1alpha1.OrderRequest) (bool, error) {
+// state reads past the cache what became of a request.
+func (s *Signer) state(ctx context.Context, namespace string, r *v1alpha1.OrderRequest) (order.RequestState, error) {
 	key := requestKey(namespace, r)
 	if r.Kind == v1alpha1.RequestKindCertificateSigningRequest {
 		csr := &certificatesv1.CertificateSigningRequest{}
-		if err := s.Reader.Get(ctx, key, csr); err != nil {
-			return false, ignoreNotFound(err, r)
+		if err := s.Reader.Get(ctx, key, csr); err != nil || csr.UID != r.UID {
+			return order.RequestNone, ignoreNotFound(err, r)
 		}
-		return csr.UID == r.UID && order.StateOfCSR(csr) == order.RequestLive, nil
+		return order.StateOfCSR(csr), nil
 	}
 	cr := &cmapi.CertificateRequest{}
-	if err := s.Reader.Get(ctx, key, cr); err != nil {
-		return false, ignoreNotFound(err, r)
+	if err := s.Reader.Get(ctx, key, cr); err != nil || cr.UID != r.UID {
+		return order.RequestNone, ignoreNotFound(err, r)
 	}
-	return cr.UID == r.UID && order.StateOfRequest(cr) == order.RequestLive, nil
+	return order.StateOfRequest(cr), nil
 }
 
 func ignoreNotFound(err error, r *v1alpha1.OrderRequest) error {
-	if apierrors.IsNotFound(err) {
+	if err == nil || apierrors.IsNotFound(err) {
 		return nil
 	}
 	return fmt.Errorf("read %s %s: %w", r.Kind, r.Name, err)

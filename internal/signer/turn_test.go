@@ -52,7 +52,13 @@ func TestSecondRequest(t *testing.T) {
 		}, want: replace},
 		"bare, first gone":       {bare: true, remove: true, want: replace},
 		"bare, first made again": {bare: true, remove: true, remake: true, want: replace},
-		"older, first gone":      {first: 0, second: 10, remove: true, want: replace},
+		"older, first issued": {
+			first: 0, second: 10, change: ready(cmmeta.ConditionTrue, cmapi.CertificateRequestReasonIssued),
+			want: wait, text: "behind CertificateRequest web-1, which is younger",
+		},
+		"older, first failed":   {first: 0, second: 10, change: ready(cmmeta.ConditionFalse, cmapi.CertificateRequestReasonFailed), want: replace},
+		"younger, first issued": {first: 10, second: 0, change: ready(cmmeta.ConditionTrue, cmapi.CertificateRequestReasonIssued), want: replace},
+		"older, first gone":     {first: 0, second: 10, remove: true, want: replace},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

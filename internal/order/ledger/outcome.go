@@ -32,6 +32,20 @@ func (l *Ledger) Bought(ctx context.Context, name string, placed providers.Place
 	})
 }
 
+// Adopted records that a search found the order of an intent. It counts only while the intent is
+// open: who looked may have been behind, and have found the order of the next intent for the same
+// CSR.
+func (l *Ledger) Adopted(ctx context.Context, name string, placed providers.Placed) error {
+	now := l.Now()
+	return l.Update(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
+		if spec.State != v1alpha1.PurchaseIntended {
+			return false
+		}
+		MarkBought(spec, placed, now)
+		return true
+	})
+}
+
 // MarkBought notes that an order is there and paid.
 func MarkBought(spec *v1alpha1.ResellerPurchaseSpec, placed providers.Placed, now time.Time) {
 	spec.State = v1alpha1.PurchaseBought
@@ -140,10 +154,16 @@ func (l *Ledger) OperationRefused(ctx context.Context, name, id, message string,
 func (l *Ledger) Certified(ctx context.Context, name string, certificate v1alpha1.PurchasedCertificate, order providers.Order) error {
 	return l.Update(ctx, name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
 		changed := told(spec, order)
-		if slices.ContainsFunc(spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool {
+		i := slices.IndexFunc(spec.Certificates, func(c v1alpha1.PurchasedCertificate) bool {
 			return c.CSRDigest == certificate.CSRDigest && c.Serial == certificate.Serial
-		}) {
-			return changed
+		})
+		if i >= 0 {
+			if op := spec.Operation; op == nil || op.CSRDigest != certificate.CSRDigest || !spec.Certificates[i].IssuedAt.Time.Before(op.IntendedAt.Time) {
+				return changed
+			}
+			// What was ordered again is delivered as it was before: it is the present one.
+			certificate.HandedOver = spec.Certificates[i].HandedOver
+			spec.Certificates = slices.Delete(spec.Certificates, i, i+1)
 		}
 		spec.Certificates = lastN(append(spec.Certificates, certificate), 64)
 		return true

@@ -178,6 +178,30 @@ func TestCertified(t *testing.T) {
 	assert.Len(t, get(t, l, name).Certificates, 64)
 }
 
+// A reseller may deliver the certificate from before when a reissue is for its CSR once more.
+func TestCertifiedAgain(t *testing.T) {
+	t.Parallel()
+	l := newLedger(fakeClient(t))
+	purchase := bought(t, l)
+	for _, word := range []string{"1", "2"} {
+		require.NoError(t, l.Certified(t.Context(), purchase.Name, v1alpha1.PurchasedCertificate{
+			CSRDigest: word, Serial: "0" + word, IssuedAt: metav1.NewTime(start.Add(-time.Hour)), NotAfter: metav1.NewTime(start), HandedOver: metav1.ConditionFalse,
+		}, providers.Order{}))
+		require.NoError(t, l.HandedOver(t.Context(), purchase.Name, "0"+word))
+	}
+	purchase, err := l.Get(t.Context(), purchase.Name)
+	require.NoError(t, err)
+	_, _, err = l.IntendOperation(t.Context(), purchase, v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationReissue, CSRDigest: "1"})
+	require.NoError(t, err)
+	again := v1alpha1.PurchasedCertificate{CSRDigest: "1", Serial: "01", IssuedAt: metav1.NewTime(start.Add(time.Hour)), NotAfter: metav1.NewTime(start), HandedOver: metav1.ConditionFalse}
+	require.NoError(t, l.Certified(t.Context(), purchase.Name, again, providers.Order{}))
+	certificates := get(t, l, purchase.Name).Certificates
+	require.Len(t, certificates, 2)
+	assert.Equal(t, "01", certificates[1].Serial, "it is the present one")
+	assert.True(t, certificates[1].IssuedAt.Equal(&again.IssuedAt))
+	assert.Equal(t, metav1.ConditionTrue, certificates[1].HandedOver)
+}
+
 func TestHandedOver(t *testing.T) {
 	t.Parallel()
 	l := newLedger(fakeClient(t))
@@ -211,4 +235,32 @@ func TestOrderIDs(t *testing.T) {
 	ids := providers.IDs{"b": "2", "a": "1"}
 	assert.Equal(t, []v1alpha1.OrderID{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}}, OrderIDs(ids))
 	assert.Equal(t, ids, IDs(OrderIDs(ids)))
+}
+
+// Who finds an order for an intent that is closed by now has found another intent's.
+func TestAdopted(t *testing.T) {
+	t.Parallel()
+	l := newLedger(fakeClient(t))
+	placed := providers.Placed{IDs: providers.IDs{"id": "1"}}
+	for state, adopted := range map[v1alpha1.PurchaseState]bool{
+		v1alpha1.PurchaseIntended: true, v1alpha1.PurchaseRefused: false, v1alpha1.PurchaseAbsent: false, v1alpha1.PurchaseRejected: false,
+	} {
+		existing, err := l.ByKey(t.Context(), "key")
+		require.NoError(t, err)
+		purchase, _, err := l.Intend(t.Context(), v1alpha1.ResellerPurchaseSpec{Key: "key"}, existing)
+		require.NoError(t, err)
+		require.NoError(t, l.Update(t.Context(), purchase.Name, func(spec *v1alpha1.ResellerPurchaseSpec) bool {
+			spec.State = state
+			return state != v1alpha1.PurchaseIntended
+		}))
+		require.NoError(t, l.Adopted(t.Context(), purchase.Name, placed))
+		spec := get(t, l, purchase.Name)
+		if adopted {
+			assert.Equal(t, v1alpha1.PurchaseBought, spec.State)
+			assert.Equal(t, OrderIDs(placed.IDs), spec.OrderIDs)
+		} else {
+			assert.Equal(t, state, spec.State)
+			assert.Empty(t, spec.OrderIDs)
+		}
+	}
 }

@@ -189,7 +189,8 @@ func candidates(rows []orderFields, trace providers.Trace) []orderFields {
 }
 
 // compare reads one order and weighs it. An order that echoes another CSR is certainly
-// another one, and one that still waits for its CSR wasn't changed.
+// another one, and one that still waits for its CSR wasn't changed. A new order that tells
+// neither CSR nor names may be any.
 func (p *Provider) compare(ctx context.Context, id string, trace providers.Trace) ([]providers.Found, error) {
 	reply, err := p.status(ctx, id)
 	if err != nil {
@@ -202,7 +203,7 @@ func (p *Provider) compare(ctx context.Context, id string, trace providers.Trace
 		return []providers.Found{{Order: order, Evidence: providers.EvidenceCSR}}, nil
 	case itself && trace.Kind == providers.AddNames,
 		itself && silent && order.State != providers.StatePendingOrder,
-		!itself && silent && sameNames(order.Names, trace):
+		!itself && silent && (len(order.Names) == 0 || sameNames(order.Names, trace)):
 		return []providers.Found{{Order: order, Evidence: providers.EvidenceNames}}, nil
 	default:
 		return nil, nil

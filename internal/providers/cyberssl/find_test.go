@@ -70,6 +70,7 @@ func TestFind(t *testing.T) {
 		"no CSR, same names":            {trace: purchase(before("", "1")), list: rows(old, fresh), statuses: []string{silent}, want: []string{"2"}, evidence: providers.EvidenceNames},
 		"no CSR, two with our names":    {trace: purchase(before("")), list: rows(fresh, second), statuses: []string{silent, silent}, want: []string{"3", "2"}, evidence: providers.EvidenceNames},
 		"no CSR, other names":           {trace: purchase(before("", "1")), list: rows(old, fresh), statuses: []string{foreign}},
+		"no CSR, no names":              {trace: purchase(before("", "1")), list: rows(old, fresh), statuses: []string{waiting}, want: []string{"2"}, evidence: providers.EvidenceNames},
 		"no snapshot, other main name":  {trace: purchase(nil), list: rows(`{"id":5,"domain":"else.com"}`)},
 		"no snapshot, our main name":    {trace: purchase(nil), list: rows(second), statuses: []string{mine}, want: []string{"3"}, evidence: providers.EvidenceCSR},
 		"a listed order isn't known":    {trace: purchase(before("", "1")), list: rows(fresh), statuses: []string{`{"success":false,"error_code":124}`}, fails: true},
