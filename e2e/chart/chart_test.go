@@ -160,16 +160,32 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// arguments of the controller.
-func arguments(t *testing.T, objects []*unstructured.Unstructured) []string {
+// controller is the container of the controller.
+func controller(t *testing.T, objects []*unstructured.Unstructured) corev1.Container {
 	t.Helper()
 	for _, deployment := range typed[appsv1.Deployment](t, objects, "Deployment") {
 		if container := deployment.Spec.Template.Spec.Containers[0]; container.Name == "controller" {
-			return container.Args
+			return container
 		}
 	}
 	require.Fail(t, "no controller")
-	return nil
+	return corev1.Container{}
+}
+
+func arguments(t *testing.T, objects []*unstructured.Unstructured) []string {
+	t.Helper()
+	return controller(t, objects).Args
+}
+
+// containerPort is 0 if the controller has no port of the name.
+func containerPort(t *testing.T, objects []*unstructured.Unstructured, name string) int32 {
+	t.Helper()
+	for _, port := range controller(t, objects).Ports {
+		if port.Name == name {
+			return port.ContainerPort
+		}
+	}
+	return 0
 }
 
 func TestFlags(t *testing.T) {
@@ -229,6 +245,8 @@ func TestReachOfPermissions(t *testing.T) {
 		assert.Equal(t, test.secrets, reach(t, objects, "secrets"), test.values)
 		assert.Equal(t, test.leases, reach(t, objects, "leader-election"), test.values)
 	}
+	assert.Equal(t, []string{"a", "b"}, reach(t, rendered(t, "rbac: {externalDNSNamespaces: [a, b]}"), "external-dns"))
+	assert.Empty(t, reach(t, rendered(t, "{}"), "external-dns"))
 }
 
 func rulesOf(t *testing.T, objects []*unstructured.Unstructured, role string) []rbacv1.PolicyRule {
@@ -342,43 +360,4 @@ func count(t *testing.T, pattern string) int {
 	files, err := filepath.Glob(filepath.Join(chartDir, "files", pattern))
 	require.NoError(t, err)
 	return len(files)
-}
-
-// Nobody can take the sandbox for a live account, whichever of its objects he sees.
-func TestSandboxIsMarked(t *testing.T) {
-	t.Parallel()
-	release := matrix(t)["sandbox"]
-	objects, err := Render(chartDir, release)
-	require.NoError(t, err)
-	marked := map[string]bool{}
-	for _, object := range objects {
-		if object.GetLabels()["reseller-issuer.io/sandbox"] == "not-a-live-account" {
-			marked[object.GetKind()+" "+object.GetName()] = true
-			assert.Contains(t, object.GetName(), "sandbox")
-		}
-	}
-	assert.Equal(t, map[string]bool{
-		"Deployment reseller-issuer-sandbox": true, "Service reseller-issuer-sandbox": true, "Secret reseller-issuer-sandbox-tls": true,
-		"Secret reseller-issuer-sandbox-account": true, "ResellerClusterIssuer sandbox": true,
-	}, marked)
-	files, err := Files(chartDir, release)
-	require.NoError(t, err)
-	assert.Contains(t, files[name+"/templates/NOTES.txt"], "SIMULATED reseller. It buys nothing")
-	for _, object := range rendered(t, "{}") {
-		assert.NotContains(t, object.GetName(), "sandbox")
-	}
-}
-
-// A CA of the cluster's own is trusted for the sandbox's endpoint alone where the flag allows it.
-func TestSandboxEndpointIsAllowed(t *testing.T) {
-	t.Parallel()
-	endpoint := "https://reseller-issuer-sandbox.reseller-issuer.svc:8443/cyberssl/v1"
-	for values, want := range map[string]string{
-		"{sandbox: {enabled: true}, config: {allowedEndpoints: []}}":                      "--allowed-endpoints=" + endpoint,
-		"{sandbox: {enabled: true}, config: {allowedEndpoints: [\"https://a.example\"]}}": "--allowed-endpoints=https://a.example," + endpoint,
-		"{sandbox: {enabled: true}, config: {allowedEndpoints: [\"*\"]}}":                 "--allowed-endpoints=*",
-		"{config: {allowedEndpoints: [\"https://a.example\"]}}":                           "--allowed-endpoints=https://a.example",
-	} {
-		assert.Contains(t, arguments(t, rendered(t, values)), want, values)
-	}
 }

@@ -13,7 +13,7 @@ so a new flag needs nothing here. What has no value is left out: the flag's own 
 {{- if or .Values.caBundle.configMap .Values.caBundle.secret }}
 {{- $_ := set $config "caBundle" (append $config.caBundle (printf "/etc/reseller-issuer/ca/%s" .Values.caBundle.key)) }}
 {{- end }}
-{{- if and (hasKey $config "httpFileService") (include "reseller-issuer.port" $config.httpFileBindAddress) (not $config.httpFileService) }}
+{{- if and (include "reseller-issuer.port" $config.httpFileBindAddress) (not $config.httpFileService) }}
 {{- $_ := set $config "httpFileService" (printf "%s-files:80" (include "reseller-issuer.fullname" .)) }}
 {{- end }}
 {{- $_ := set $config "secretWatch" (include "reseller-issuer.secretWatch" .) }}
