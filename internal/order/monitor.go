@@ -68,13 +68,14 @@ func PassingReasons() []Reason { return slices.Sorted(slices.Values(passingReaso
 var passingReasons = []Reason{
 	ReasonIssuerNotReady, ReasonThrottled, ReasonUnreachable, ReasonCredentialsRefused,
 	ReasonAwaitingRecords, ReasonAwaitingPropagation, ReasonSolverFailed, ReasonAwaitingValidation,
-	ReasonAwaitingApproval, ReasonAwaitingCertificate, ReasonRecovering,
+	ReasonAwaitingApproval, ReasonAwaitingCertificate, ReasonRecovering, ReasonCAAUnknown,
 }
 
 // EventReasons are the reasons of events beside those for which an order waits.
 func EventReasons() []string { return slices.Clone(eventReasons) }
 
 var eventReasons = []string{
-	"Adopted", "Cancelling", "CleanupAbandoned", "CleanupFailed", "Enrolled", "Failed", "FileNotSeen", "Issued", "MethodChanged", "MethodLeft",
-	"MethodNotChanged", "Overdue", "Planned", "Propagated", "Published", "Purchased", "Reissued", "Retained", "ValidationRequested",
+	"Adopted", "CAAParameters", "Cancelling", "CleanupAbandoned", "CleanupFailed", "EmailValidation", "Enrolled", "Failed", "FileNotSeen",
+	"Imported", "Issued", "MethodChanged", "MethodChosen", "MethodLeft", "MethodNotChanged", "NameServerFails", "Overdue", "Planned",
+	"Propagated", "Published", "Purchased", "Reissued", "Retained", "ValidationRequested",
 }

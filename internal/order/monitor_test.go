@@ -130,7 +130,7 @@ func TestReasonsAreListed(t *testing.T) {
 					reasons[literal(node.Values[0])] = true
 				}
 			case *ast.CallExpr:
-				if f, ok := node.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "note" {
+				if f, ok := node.Fun.(*ast.SelectorExpr); ok && (f.Sel.Name == "note" || f.Sel.Name == "warnOnce") {
 					events[literal(node.Args[0])] = true
 				}
 			case *ast.KeyValueExpr:
