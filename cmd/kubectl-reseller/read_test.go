@@ -146,11 +146,15 @@ NAMESPACE  PURCHASES  CERTIFICATES  AMOUNT  CURRENCY  NOTE
 blog       1          2             0.00    -         1 purchase at a price that is not known
 blog       1          2             0.11    EUR       -
 shop       2          2             11.20   USD       1 purchase with an open outcome
-`, "spend", "--by", "namespace")
+`, "spend", "-A", "--by", "namespace")
 	p.shows(`
 MONTH    PURCHASES  CERTIFICATES  AMOUNT  CURRENCY  NOTE
 2026-11  1          0             6.00    USD       1 purchase with an open outcome
 `, "spend", "--by", "month", "--since", "24h")
+	p.shows(`
+ISSUER            PURCHASES  CERTIFICATES  AMOUNT  CURRENCY  NOTE
+shop/positivessl  2          2             11.20   USD       1 purchase with an open outcome
+`, "spend")
 	p.fails(exitUsage, `--by: "week"`, "spend", "--by", "week")
 }
 

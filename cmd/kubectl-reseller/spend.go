@@ -45,7 +45,7 @@ func (a *app) spend() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "spend",
 		Short:   "Add up what was bought, by issuer, namespace, month or account",
-		Example: "  kubectl reseller spend --by month\n  kubectl reseller spend --by namespace --since 720h",
+		Example: "  kubectl reseller spend --by month\n  kubectl reseller spend -A --by namespace --since 720h",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			group, ok := spendGroups[by]
@@ -59,6 +59,7 @@ func (a *app) spend() *cobra.Command {
 			return a.print(lines, func(w io.Writer) error { return writeSpend(w, by, lines) })
 		},
 	}
+	cmd.Flags().BoolVarP(&a.allNamespaces, "all-namespaces", "A", false, "of all namespaces")
 	cmd.Flags().StringVar(&by, "by", "issuer", "issuer, namespace, month or account")
 	cmd.Flags().DurationVar(&since, "since", 0, "only purchases younger than this, for example 720h; by default all in the ledger")
 	return cmd
@@ -72,6 +73,9 @@ func (a *app) sumUp(ctx context.Context, group func(*v1alpha1.ResellerPurchaseSp
 	var from time.Time
 	if since > 0 {
 		from = a.clock.Now().Add(-since)
+	}
+	if !a.allNamespaces {
+		list.Items = slices.DeleteFunc(list.Items, func(p v1alpha1.ResellerPurchase) bool { return p.Spec.OrderNamespace != a.namespace })
 	}
 	return sumUp(list.Items, group, from)
 }

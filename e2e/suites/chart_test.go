@@ -31,9 +31,10 @@ func TestChartIsAccepted(t *testing.T) {
 	require.NotEmpty(t, files)
 	const namespace = "chart-is-accepted"
 	for _, name := range []string{namespace, "issuers", "shop", "blog", "leases"} {
-		require.NoError(t, world.Client().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		// The others may be there already: the documentation speaks of them, too.
+		require.NoError(t, client.IgnoreAlreadyExists(world.Client().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 			Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
-		}}))
+		}})))
 	}
 	for _, file := range files {
 		content, err := os.ReadFile(file)

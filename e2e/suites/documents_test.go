@@ -119,9 +119,9 @@ func (d *document) applyOne(object *unstructured.Unstructured, kind string) erro
 		object = whole
 	} else {
 		d.manifests = append(d.manifests, object)
-		if _, found, _ := unstructured.NestedMap(object.Object, "spec", "reseller"); !found && strings.HasSuffix(object.GetKind(), "Issuer") {
-			object = withSample(d.t, object)
-		}
+	}
+	if _, found, _ := unstructured.NestedMap(object.Object, "spec", "reseller"); !found && strings.HasSuffix(object.GetKind(), "Issuer") {
+		object = withSample(d.t, object)
 	}
 	if group, _, _ := strings.Cut(object.GetAPIVersion(), "/"); slices.Contains(foreign, group) {
 		return nil

@@ -15,7 +15,8 @@ var (
 	markdownLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	markdownHeading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 	notInAnchor     = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
-	fence           = regexp.MustCompile("(?ms)^[ \t]*```.*?^[ \t]*```")
+	block           = regexp.MustCompile("(?ms)^[ \t]*```.*?^[ \t]*```")
+	code            = regexp.MustCompile("(?ms)^[ \t]*```.*?^[ \t]*```|`[^`\n]*`")
 )
 
 // TestDocumentLinks fails for a link to a page or a heading that isn't there.
@@ -29,7 +30,7 @@ func TestDocumentLinks(t *testing.T) {
 	for page := range anchors {
 		content, err := os.ReadFile(page)
 		require.NoError(t, err)
-		for _, link := range markdownLink.FindAllStringSubmatch(fence.ReplaceAllString(string(content), ""), -1) {
+		for _, link := range markdownLink.FindAllStringSubmatch(code.ReplaceAllString(string(content), ""), -1) {
 			target := link[1]
 			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
 				continue
@@ -55,7 +56,7 @@ func anchorsOf(t *testing.T, page string) map[string]bool {
 	content, err := os.ReadFile(page)
 	require.NoError(t, err)
 	anchors := map[string]bool{}
-	for _, heading := range markdownHeading.FindAllStringSubmatch(fence.ReplaceAllString(string(content), ""), -1) {
+	for _, heading := range markdownHeading.FindAllStringSubmatch(block.ReplaceAllString(string(content), ""), -1) {
 		text := markdownLink.ReplaceAllString(strings.ReplaceAll(heading[1], "[", ""), "")
 		anchors[strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(text), ""), " ", "-")] = true
 	}

@@ -15,7 +15,7 @@ func (l *Ledger) Import(ctx context.Context, purchase *v1alpha1.ResellerPurchase
 	updated := purchase.DeepCopy()
 	updated.Labels = labels(updated.Labels, spec)
 	updated.Spec = l.own(purchase.Name, spec)
-	if err := l.Client.Update(ctx, updated); err != nil {
+	if err := l.write(ctx, updated); err != nil {
 		return fmt.Errorf("ledger: import %s: %w", purchase.Name, err)
 	}
 	return nil

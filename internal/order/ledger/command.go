@@ -23,9 +23,6 @@ func (l *Ledger) IntendCommand(ctx context.Context, purchase *v1alpha1.ResellerP
 	if current := purchase.Spec.CommandOperation; current != nil && current.Outcome == v1alpha1.OperationIntended {
 		return nil, nil, fmt.Errorf("ledger: %s %s: %w", purchase.Name, current.Kind, ErrOpenIntent)
 	}
-	if purchase.Annotations[annotationReduced] != "" {
-		return nil, nil, fmt.Errorf("ledger: %s: %w", purchase.Name, ErrReduced)
-	}
 	written := l.Now()
 	updated := purchase.DeepCopy()
 	command := updated.Spec.Command
@@ -41,7 +38,7 @@ func (l *Ledger) IntendCommand(ctx context.Context, purchase *v1alpha1.ResellerP
 			ID: operation.ID, Count: command.Count, At: metav1.NewTime(written), Price: expected,
 		}), 64)
 	}
-	if err := l.Client.Update(ctx, updated); err != nil {
+	if err := l.write(ctx, updated); err != nil {
 		return nil, nil, fmt.Errorf("ledger: write intent %s of %s: %w", operation.Kind, purchase.Name, err)
 	}
 	return updated, providers.NewIntent(providers.OperationKind(operation.Kind), name, operation.Reference, written, l.Now), nil
@@ -128,7 +125,7 @@ func (l *Ledger) Moved(ctx context.Context, purchase *v1alpha1.ResellerPurchase,
 	metav1.SetMetaDataLabel(&updated.ObjectMeta, v1alpha1.LabelOrderKey, key)
 	spec.Command = nil
 	answerCommand(spec, command, v1alpha1.CommandDone, message, l.Now())
-	if err := l.Client.Update(ctx, updated); err != nil {
+	if err := l.write(ctx, updated); err != nil {
 		return fmt.Errorf("ledger: move %s: %w", purchase.Name, err)
 	}
 	return nil

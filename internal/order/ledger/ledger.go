@@ -110,9 +110,6 @@ func (l *Ledger) IntendOperation(ctx context.Context, purchase *v1alpha1.Reselle
 	if current := purchase.Spec.Operation; current != nil && current.Outcome == v1alpha1.OperationIntended {
 		return nil, nil, fmt.Errorf("ledger: %s %s: %w", purchase.Name, current.Kind, ErrOpenIntent)
 	}
-	if purchase.Annotations[annotationReduced] != "" {
-		return nil, nil, fmt.Errorf("ledger: %s: %w", purchase.Name, ErrReduced)
-	}
 	written := l.Now()
 	operation.ID = l.NewID()
 	operation.IntendedAt = metav1.NewMicroTime(written)
@@ -124,10 +121,18 @@ func (l *Ledger) IntendOperation(ctx context.Context, purchase *v1alpha1.Reselle
 	if operation.Kind == v1alpha1.PurchaseOperationReissue {
 		updated.Spec.Reissues = lastN(append(updated.Spec.Reissues, metav1.NewTime(written)), 64)
 	}
-	if err := l.Client.Update(ctx, updated); err != nil {
+	if err := l.write(ctx, updated); err != nil {
 		return nil, nil, fmt.Errorf("ledger: write intent %s of %s: %w", operation.Kind, purchase.Name, err)
 	}
 	return updated, providers.NewIntent(providers.OperationKind(operation.Kind), name, operation.Reference, written, l.Now), nil
+}
+
+// write is the one way in which a purchase is changed. What lacks parts is refused.
+func (l *Ledger) write(ctx context.Context, purchase *v1alpha1.ResellerPurchase) error {
+	if purchase.Annotations[annotationReduced] != "" {
+		return ErrReduced
+	}
+	return l.Client.Update(ctx, purchase)
 }
 
 // Get reads one purchase. The error of a purchase that is gone satisfies
@@ -151,7 +156,7 @@ func (l *Ledger) Update(ctx context.Context, name string, change func(*v1alpha1.
 		if !change(&purchase.Spec) {
 			return nil
 		}
-		return l.Client.Update(ctx, purchase)
+		return l.write(ctx, purchase)
 	})
 	if err != nil {
 		return fmt.Errorf("ledger: update %s: %w", name, err)

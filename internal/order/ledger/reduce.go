@@ -19,7 +19,7 @@ var ErrReduced = errors.New("the purchase was read from the cache and lacks part
 // Reduce takes out of a purchase for the cache what nothing asks for any more: the CSRs whose
 // certificates are there, and what the account looked like before a call whose outcome
 // is known. What has an open end stays whole. A reduced purchase can't be written: see
-// [Ledger.IntendOperation].
+// [ErrReduced].
 func Reduce(p *v1alpha1.ResellerPurchase) {
 	p.ManagedFields = nil
 	spec := &p.Spec
@@ -30,7 +30,8 @@ func Reduce(p *v1alpha1.ResellerPurchase) {
 		*text = unique.Make(*text).Value()
 	}
 	op := spec.Operation
-	if spec.State == v1alpha1.PurchaseIntended || open(op) || open(spec.CommandOperation) || spec.Resolution != nil || spec.Command != nil {
+	undecided := spec.State == v1alpha1.PurchaseIntended || spec.State == v1alpha1.PurchaseImporting
+	if undecided || open(op) || open(spec.CommandOperation) || spec.Resolution != nil || spec.Command != nil {
 		return
 	}
 	spec.Before = nil

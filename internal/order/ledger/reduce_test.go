@@ -31,6 +31,7 @@ func TestReduce(t *testing.T) {
 		"reissue not fetched": {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Certificates = s.Certificates[:1] }, other: true},
 		"no certificate":      {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Certificates = nil }, csr: true, other: true},
 		"intended":            {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.State = v1alpha1.PurchaseIntended }, csr: true, other: true, before: true},
+		"to be imported":      {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.State = v1alpha1.PurchaseImporting }, csr: true, other: true, before: true},
 		"operation intended":  {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Operation.Outcome = v1alpha1.OperationIntended }, csr: true, other: true, before: true},
 		"command":             {edit: func(s *v1alpha1.ResellerPurchaseSpec) { s.Command = &v1alpha1.PurchaseCommand{} }, csr: true, other: true, before: true},
 		"command intended": {edit: func(s *v1alpha1.ResellerPurchaseSpec) {
@@ -53,13 +54,20 @@ func TestReduce(t *testing.T) {
 	assert.Empty(t, alone.Spec.CSR)
 }
 
-// TestReducedIsNotWritten has the ledger refuse what would lose a CSR.
+// TestReducedIsNotWritten has the ledger refuse what would lose a CSR, and the labels by which a
+// purchase is found.
 func TestReducedIsNotWritten(t *testing.T) {
 	t.Parallel()
-	p := &v1alpha1.ResellerPurchase{Spec: v1alpha1.ResellerPurchaseSpec{State: v1alpha1.PurchaseBought}}
+	l := newLedger(fakeClient(t))
+	move := &v1alpha1.PurchaseCommand{ID: "1", Verb: v1alpha1.PurchaseMove, To: &v1alpha1.PurchaseDestination{Namespace: "shop", CertificateName: "web"}}
+	p := intend(t, l)
+	p.Spec.State = v1alpha1.PurchaseBought
 	Reduce(p)
-	_, _, err := (&Ledger{}).IntendOperation(t.Context(), p, v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationReissue})
+	p.Spec.Command = move
+	_, _, err := l.IntendOperation(t.Context(), p, v1alpha1.PurchaseOperation{Kind: v1alpha1.PurchaseOperationReissue})
 	require.ErrorIs(t, err, ErrReduced)
-	_, _, err = (&Ledger{}).IntendCommand(t.Context(), p, nil)
+	_, _, err = l.IntendCommand(t.Context(), p, nil)
 	require.ErrorIs(t, err, ErrReduced)
+	require.ErrorIs(t, l.Import(t.Context(), p, p.Spec), ErrReduced)
+	require.ErrorIs(t, l.Moved(t.Context(), p, key, "web", p.Spec.IssuerRef, ""), ErrReduced)
 }
