@@ -50,7 +50,7 @@ func scenarios() []scenario {
 	late := []sandbox.Fault{{Kind: sandbox.FaultLateVisible, Delay: 4 * time.Minute}}
 	return []scenario{
 		{name: "purchase", begin: purchase, charges: 1},
-		{name: "purchase, visible late", begin: purchase, charges: 1, faults: late},
+		{name: "purchase, visible late", begin: purchase, charges: 1, faults: late, deeds: []deed{crash, fail, delay, freeze}},
 		{name: "reissue", prepare: bought, begin: again, reissues: 1},
 		{name: "renewal", prepare: nearlyOver, begin: again, charges: 1},
 		{
