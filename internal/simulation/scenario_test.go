@@ -150,11 +150,11 @@ func twin(w *world) {
 	w.run(time.Hour)
 }
 
-// placedByHand is an order for the same name that a person placed in the reseller's panel.
+// placedByHand is an order for another name that a person placed in the reseller's panel.
 func placedByHand(w *world) {
 	_, err := w.engine.Place(sandbox.OrderRequest{
 		Account: sandbox.DefaultAccount, Product: "19", Years: 1,
-		Supply: sandbox.Supply{CSR: string(csrOf(99, shopName)), Method: sandbox.MethodDNS},
+		Supply: sandbox.Supply{CSR: string(csrOf(99, "hand.example.com")), Method: sandbox.MethodDNS},
 	})
 	if err != nil {
 		panic(err)
