@@ -67,7 +67,7 @@ simulate: ## Stop the controller at every step of an order; REPLAY='...' repeats
 ifdef REPLAY
 	@go -C internal/simulation test -count=1 -v -run '^TestReplay$$' -replay '$(REPLAY)'
 else
-	@go -C internal/simulation test -count=1 -timeout 20m -run '^(TestSchedules|TestRandomSchedules|TestMutants)$$' -exhaustive -runs 200
+	@GOGC=400 go -C internal/simulation test -count=1 -timeout 20m -run '^(TestSchedules|TestRandomSchedules|TestMutants)$$' -exhaustive -runs 30
 endif
 
 .PHONY: fuzz

@@ -20,6 +20,10 @@ func (r *Reconciler) removeRecords(ctx context.Context, s *scope) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
+	// Who was replaced meanwhile must not remove what its successor has published again.
+	if err := r.unchanged(ctx, s.order); err != nil {
+		return outcome{}, err
+	}
 	var gone []v1alpha1.PublishedRecord
 	failures := r.eachRecord(ctx, s, func(record *v1alpha1.PublishedRecord) bool {
 		return !stillWanted(s, *record)

@@ -51,14 +51,23 @@ func (r *Reconciler) purchases(ctx context.Context, s *scope) ([]v1alpha1.Resell
 	return list.Items, nil
 }
 
-// gatherUncached does the same past the cache, including the order itself.
-func (r *Reconciler) gatherUncached(ctx context.Context, s *scope) error {
+// unchanged fails with a conflict if the order isn't what it was when it was read: the decision
+// rests on what it was. It is asked before anything with an effect outside.
+func (r *Reconciler) unchanged(ctx context.Context, order *v1alpha1.ResellerOrder) error {
 	fresh := &v1alpha1.ResellerOrder{}
-	if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(s.order), fresh); err != nil {
+	if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(order), fresh); err != nil {
 		return fmt.Errorf("order: read again: %w", err)
 	}
-	if fresh.UID != s.order.UID || fresh.ResourceVersion != s.order.ResourceVersion {
-		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("resellerorders").GroupResource(), s.order.Name, errors.New("changed since it was read"))
+	if fresh.UID != order.UID || fresh.ResourceVersion != order.ResourceVersion {
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("resellerorders").GroupResource(), order.Name, errors.New("changed since it was read"))
+	}
+	return nil
+}
+
+// gatherUncached does the same past the cache, including the order itself.
+func (r *Reconciler) gatherUncached(ctx context.Context, s *scope) error {
+	if err := r.unchanged(ctx, s.order); err != nil {
+		return err
 	}
 	request, err := requestState(ctx, r.Reader, s.order)
 	if err != nil {

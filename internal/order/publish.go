@@ -227,6 +227,10 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
 		}
 		return outcome{}, err
 	}
+	// Who was replaced meanwhile must not publish what its successor has removed.
+	if err := r.unchanged(ctx, s.order); err != nil {
+		return outcome{}, err
+	}
 	var published []string
 	failures := r.eachRecord(ctx, s, func(record *v1alpha1.PublishedRecord) bool {
 		return !record.Presented && wanted(status.Issuance, *record)

@@ -127,13 +127,12 @@ func (w *world) stuck() []string {
 			problems = append(problems, fmt.Sprintf("the outcome of %s is open, and its order isn't held for it", p.Name))
 		}
 	}
-	// A worker that woke up after its process was replaced may publish once more what is gone.
 	for _, p := range w.purchases() {
 		if commanded(&p) && (p.Spec.CommandOperation == nil || p.Spec.CommandOperation.Message == "") {
 			problems = append(problems, fmt.Sprintf("what was asked of %s has no answer", p.Name))
 		}
 	}
-	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 && !w.froze {
+	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 {
 		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
 	}
 	return problems

@@ -362,7 +362,7 @@ func (k *worker) freeze(wake int) {
 	if !w.anyFrozen() {
 		w.changes, w.watched = 0, w.state()
 	}
-	k.frozen, k.wakeAt, w.froze = true, wake, true
+	k.frozen, k.wakeAt = true, wake
 	k.idle <- struct{}{}
 	<-k.woke
 	w.woke = time.Now()

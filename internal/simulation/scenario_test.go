@@ -50,7 +50,7 @@ func scenarios() []scenario {
 	late := []sandbox.Fault{{Kind: sandbox.FaultLateVisible, Delay: 4 * time.Minute}}
 	return []scenario{
 		{name: "purchase", begin: purchase, charges: 1},
-		{name: "purchase, visible late", begin: purchase, charges: 1, faults: late},
+		{name: "purchase, visible late", begin: purchase, charges: 1, faults: late, deeds: []deed{crash, fail, delay, freeze}},
 		{name: "reissue", prepare: bought, begin: again, reissues: 1},
 		{name: "renewal", prepare: nearlyOver, begin: again, charges: 1},
 		{
@@ -150,11 +150,11 @@ func twin(w *world) {
 	w.run(time.Hour)
 }
 
-// placedByHand is an order for the same name that a person placed in the reseller's panel.
+// placedByHand is an order for another name that a person placed in the reseller's panel.
 func placedByHand(w *world) {
 	_, err := w.engine.Place(sandbox.OrderRequest{
 		Account: sandbox.DefaultAccount, Product: "19", Years: 1,
-		Supply: sandbox.Supply{CSR: string(csrOf(99, shopName)), Method: sandbox.MethodDNS},
+		Supply: sandbox.Supply{CSR: string(csrOf(99, "hand.example.com")), Method: sandbox.MethodDNS},
 	})
 	if err != nil {
 		panic(err)

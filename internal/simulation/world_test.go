@@ -108,8 +108,6 @@ type world struct {
 	byHand int
 	// woke is when a frozen worker last woke.
 	woke time.Time
-	// froze is true once a worker was frozen.
-	froze bool
 	// meanwhile is one more than the length of the reseller's ledger when people did what they
 	// do while no process runs; 0 before.
 	meanwhile int

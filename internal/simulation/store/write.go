@@ -61,7 +61,11 @@ func (s *Store) update(object client.Object, onlyStatus bool) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := s.stored(object, gvk)
+	written := object
+	if onlyStatus {
+		written = statusOf(object)
+	}
+	wanted, err := s.stored(written, gvk)
 	if err != nil {
 		return err
 	}
@@ -76,6 +80,17 @@ func (s *Store) update(object client.Object, onlyStatus bool) error {
 	}
 	copyInto(object, next)
 	return nil
+}
+
+// statusOf is an object without all that a write of the status leaves alone.
+func statusOf(object client.Object) client.Object {
+	only := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object)
+	only.SetNamespace(object.GetNamespace())
+	only.SetName(object.GetName())
+	only.SetUID(object.GetUID())
+	only.SetResourceVersion(object.GetResourceVersion())
+	part(only, status).Set(part(object, status))
+	return only
 }
 
 // updated is the next version of an object that somebody writes.
