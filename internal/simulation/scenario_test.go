@@ -150,8 +150,10 @@ func twin(w *world) {
 	w.run(time.Hour)
 }
 
-// placedByHand is an order for the same name that a person placed in the reseller's panel.
+// placedByHand is an order for the same name that a person placed in the reseller's panel. The
+// issuer ignores it: else nothing would be bought.
 func placedByHand(w *world) {
+	w.editIssuer(func(spec *v1alpha1.ResellerIssuerSpec) { spec.Purchase.UnclaimedOrders = v1alpha1.UnclaimedIgnore })
 	_, err := w.engine.Place(sandbox.OrderRequest{
 		Account: sandbox.DefaultAccount, Product: "19", Years: 1,
 		Supply: sandbox.Supply{CSR: string(csrOf(99, shopName)), Method: sandbox.MethodDNS},
