@@ -33,7 +33,7 @@ func TestKilledFiftyTimes(t *testing.T) {
 	s := newScene(t)
 	seed := uint64(time.Now().UnixNano())
 	fmt.Fprintf(os.Stderr, "seed of %s: %d\n", t.Name(), seed)
-	random := rand.New(rand.NewPCG(seed, kills)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, kills))
 	settings := s.settings(productSingle)
 	settings.Purchase.Budgets = []v1alpha1.Budget{{Window: day, MaxPurchases: new(int32(2 * bought))}}
 	issuer := s.issuer(settings)

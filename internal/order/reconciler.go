@@ -224,24 +224,14 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action Action) (outcome,
 		return outcome{}, r.release(ctx, s.order)
 	case Deliver:
 		return r.deliver(ctx, s)
-	case Resolve, Import:
+	case Resolve, Import, Obey, Forget, CancelUnissued:
 		return r.byPerson(ctx, s, action)
-	case Recover:
-		return r.recover(ctx, s, a.Purchase)
-	case CancelUnissued:
-		return outcome{}, r.cancelUnissued(ctx, s)
-	case Obey:
-		return r.obey(ctx, s, a.Command)
-	case Forget:
-		return goOn, r.forget(ctx, s)
 	case Preflight, Prepare, Publish, Observe, RemoveRecords:
 		return r.actOnDCV(ctx, s, action)
 	case Pay, Reissue, Enrol:
 		return r.spend(ctx, s, a)
-	case Poll:
-		return r.poll(ctx, s, a.Purchase)
-	case AskValidation:
-		return r.askValidation(ctx, s, a.Purchase)
+	case Recover, Poll, AskValidation:
+		return r.follow(ctx, s, action)
 	}
 	return outcome{}, fmt.Errorf("order: unknown action %T", action)
 }
@@ -259,13 +249,33 @@ func (r *Reconciler) spend(ctx context.Context, s *scope, action Action) (outcom
 	return outcome{}, fmt.Errorf("order: %T is not a call that can't be repeated", action)
 }
 
-// byPerson does what a person has written into the ledger.
+// follow asks the reseller what became of an order, or to go on with it.
+func (r *Reconciler) follow(ctx context.Context, s *scope, action Action) (outcome, error) {
+	switch a := action.(type) {
+	case Recover:
+		return r.recover(ctx, s, a.Purchase)
+	case Poll:
+		return r.poll(ctx, s, a.Purchase)
+	case AskValidation:
+		return r.askValidation(ctx, s, a.Purchase)
+	}
+	return outcome{}, fmt.Errorf("order: %T follows no order", action)
+}
+
+// byPerson does what a person has written into the ledger or the order, or wants to be done
+// when an order is deleted.
 func (r *Reconciler) byPerson(ctx context.Context, s *scope, action Action) (outcome, error) {
 	switch a := action.(type) {
 	case Resolve:
 		return r.resolve(ctx, s, a.Purchase)
 	case Import:
 		return r.importOrder(ctx, s, a.Purchase)
+	case Obey:
+		return r.obey(ctx, s, a.Command)
+	case Forget:
+		return goOn, r.forget(ctx, s)
+	case CancelUnissued:
+		return outcome{}, r.cancelUnissued(ctx, s)
 	}
 	return outcome{}, fmt.Errorf("order: %T is no word of a person", action)
 }
