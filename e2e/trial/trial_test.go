@@ -169,8 +169,10 @@ func TestTrial(t *testing.T) {
 	c := newCluster(t)
 	c.run("make", "--no-print-directory", "chart", "VERSION=v"+version)
 	pack := filepath.Join("dist", "reseller-issuer-"+version+".tgz")
-	notes := c.helm("install", release, pack, "--create-namespace", "--set=sandbox.enabled=true")
+	assert.Contains(t, c.helm("install", release, pack, "--create-namespace", "--set=sandbox.enabled=true"), "ONE MORE STEP")
+	notes := c.helm("upgrade", release, pack, "--reuse-values")
 	assert.Contains(t, notes, "SIMULATED reseller. It buys nothing")
+	assert.NotContains(t, notes, "ONE MORE STEP")
 	c.startController(c.startSandbox())
 
 	leaf := c.obtain(&cmapi.Certificate{
@@ -197,6 +199,8 @@ func TestTrial(t *testing.T) {
 	c.helm("uninstall", release)
 	err := c.client.Get(t.Context(), client.ObjectKey{Namespace: release, Name: release}, &appsv1.Deployment{})
 	assert.True(t, apierrors.IsNotFound(err), "%v", err)
+	err = c.client.Get(t.Context(), client.ObjectKey{Name: "sandbox"}, &v1alpha1.ResellerClusterIssuer{})
+	assert.True(t, apierrors.IsNotFound(err), "no trial issuer is left: %v", err)
 	purchases := &v1alpha1.ResellerPurchaseList{}
 	require.NoError(t, c.client.List(t.Context(), purchases))
 	require.Len(t, purchases.Items, 1, "an uninstall keeps the ledger")
