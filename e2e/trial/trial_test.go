@@ -153,12 +153,22 @@ func (c *cluster) startController(sandbox string) {
 	c.t.Helper()
 	kubeconfig, err := c.plane.ServiceAccountConfig(c.t.Context(), release, release)
 	require.NoError(c.t, err)
-	health := freeAddress(c.t)
+	args := append(c.arguments(release, "/etc/reseller-issuer/sandbox", c.dir), "--kubeconfig="+kubeconfig)
+	health := ""
+	for i, arg := range args {
+		flag, _, isAddress := strings.Cut(arg, "-bind-address=")
+		if !isAddress {
+			continue
+		}
+		address := freeAddress(c.t)
+		args[i] = flag + "-bind-address=" + address
+		if flag == "--health-probe" {
+			health = address
+		}
+	}
 	c.start(process.Spec{
-		Name: "reseller-issuer",
-		Args: append(c.arguments(release, "--metrics-bind-address=:8080", "--metrics-bind-address="+freeAddress(c.t),
-			"--health-probe-bind-address=:8081", "--health-probe-bind-address="+health,
-			"/etc/reseller-issuer/sandbox", c.dir), "--kubeconfig="+kubeconfig),
+		Name:  "reseller-issuer",
+		Args:  args,
 		Env:   []string{"POD_NAMESPACE=" + release, "HTTPS_PROXY=" + proxyTo(c.t, sandboxHost, sandbox)},
 		Ready: process.HTTPReady("http://"+health+"/readyz", nil),
 	})
