@@ -24,8 +24,11 @@ type Release struct {
 	Values map[string]any
 }
 
-// Render returns the objects of an installation of the chart in a directory, with its
-// hooks. Values that the chart's schema refuses are an error. Nothing is looked up in a cluster.
+// issuerKind is known to a cluster that has the CRDs.
+const issuerKind = "reseller-issuer.io/v1alpha1/ResellerClusterIssuer"
+
+// Render returns the objects of the chart in a directory for a cluster that has the CRDs.
+// Values that the chart's schema refuses are an error. Nothing is looked up in a cluster.
 func Render(dir string, release Release) ([]*unstructured.Unstructured, error) {
 	files, err := Files(dir, release)
 	if err != nil {
@@ -52,7 +55,9 @@ func Files(dir string, release Release) (map[string]string, error) {
 		return nil, fmt.Errorf("chart: load: %w", err)
 	}
 	options := common.ReleaseOptions{Name: release.Name, Namespace: release.Namespace, Revision: 1, IsInstall: true}
-	values, err := util.ToRenderValues(loaded, release.Values, options, nil)
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.APIVersions = append(slices.Clone(capabilities.APIVersions), issuerKind)
+	values, err := util.ToRenderValues(loaded, release.Values, options, capabilities)
 	if err != nil {
 		return nil, fmt.Errorf("chart: values: %w", err)
 	}

@@ -80,7 +80,7 @@ func pod(t *testing.T, object *unstructured.Unstructured) appsv1.DeploymentSpec 
 	t.Helper()
 	spec := typed[appsv1.Deployment](t, []*unstructured.Unstructured{object}, "Deployment")[0].Spec
 	spec.Selector = nil
-	spec.Template.ObjectMeta.Labels, spec.Template.ObjectMeta.Annotations = nil, nil
+	spec.Template.Labels, spec.Template.Annotations = nil, nil
 	spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector = nil
 	container := &spec.Template.Spec.Containers[0]
 	container.Image = ""

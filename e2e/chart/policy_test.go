@@ -31,12 +31,14 @@ func TestPolicyLinter(t *testing.T) {
 			require.NoError(t, unstructured.SetNestedField(release.Values, true, "networkPolicy", "enabled"))
 			objects, err := Render(chartDir, release)
 			require.NoError(t, err)
-			args := []string{"tool", "-modfile=" + toolModule(t, "kube-score"), "kube-score", "score", "--output-format=ci", "--exit-one-on-warning",
-				"--ignore-container-cpu-limit", "--kubernetes-version=v1.29", "--enable-optional-test=container-seccomp-profile", "--enable-optional-test=container-ports-check"}
+			args := []string{
+				"tool", "-modfile=" + toolModule(t, "kube-score"), "kube-score", "score", "--output-format=ci", "--exit-one-on-warning",
+				"--ignore-container-cpu-limit", "--kubernetes-version=v1.29", "--enable-optional-test=container-seccomp-profile", "--enable-optional-test=container-ports-check",
+			}
 			for rule := range accepted {
 				args = append(args, "--ignore-test="+rule)
 			}
-			command := exec.CommandContext(t.Context(), "go", append(args, "-")...) //nolint:gosec // arguments of this test
+			command := exec.CommandContext(t.Context(), "go", append(args, "-")...)
 			command.Stdin = bytes.NewReader(stream(t, objects))
 			output, err := command.CombinedOutput()
 			require.NoError(t, err, "%s", output)

@@ -52,7 +52,7 @@ func newStore(t *testing.T) store {
 
 func (s store) run(t *testing.T, args ...string) string {
 	t.Helper()
-	command := exec.Command("buildah", append(s, args...)...) //nolint:gosec,noctx // arguments of this test, also after its end
+	command := exec.Command("buildah", append(s, args...)...) //nolint:noctx // also after the test's end
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "buildah %s: %s", args, output)
 	return strings.TrimSpace(string(output))
@@ -123,7 +123,7 @@ func static(t *testing.T, path string) {
 // start runs the program as nobody, with dir as its whole file system.
 func start(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "/app", args...) //nolint:gosec // arguments of this test
+	command := exec.CommandContext(t.Context(), "/app", args...)
 	command.Dir, command.Env = "/", []string{}
 	command.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	output, err := command.CombinedOutput()

@@ -153,12 +153,22 @@ func (c *cluster) startController(sandbox string) {
 	c.t.Helper()
 	kubeconfig, err := c.plane.ServiceAccountConfig(c.t.Context(), release, release)
 	require.NoError(c.t, err)
-	health := freeAddress(c.t)
+	args := append(c.arguments(release, "/etc/reseller-issuer/sandbox", c.dir), "--kubeconfig="+kubeconfig)
+	health := ""
+	for i, arg := range args {
+		flag, _, isAddress := strings.Cut(arg, "-bind-address=")
+		if !isAddress {
+			continue
+		}
+		address := freeAddress(c.t)
+		args[i] = flag + "-bind-address=" + address
+		if flag == "--health-probe" {
+			health = address
+		}
+	}
 	c.start(process.Spec{
-		Name: "reseller-issuer",
-		Args: append(c.arguments(release, "--metrics-bind-address=:8080", "--metrics-bind-address="+freeAddress(c.t),
-			"--health-probe-bind-address=:8081", "--health-probe-bind-address="+health,
-			"/etc/reseller-issuer/sandbox", c.dir), "--kubeconfig="+kubeconfig),
+		Name:  "reseller-issuer",
+		Args:  args,
 		Env:   []string{"POD_NAMESPACE=" + release, "HTTPS_PROXY=" + proxyTo(c.t, sandboxHost, sandbox)},
 		Ready: process.HTTPReady("http://"+health+"/readyz", nil),
 	})
@@ -169,8 +179,10 @@ func TestTrial(t *testing.T) {
 	c := newCluster(t)
 	c.run("make", "--no-print-directory", "chart", "VERSION=v"+version)
 	pack := filepath.Join("dist", "reseller-issuer-"+version+".tgz")
-	notes := c.helm("install", release, pack, "--create-namespace", "--set=sandbox.enabled=true")
+	assert.Contains(t, c.helm("install", release, pack, "--create-namespace", "--set=sandbox.enabled=true"), "ONE MORE STEP")
+	notes := c.helm("upgrade", release, pack, "--reuse-values")
 	assert.Contains(t, notes, "SIMULATED reseller. It buys nothing")
+	assert.NotContains(t, notes, "ONE MORE STEP")
 	c.startController(c.startSandbox())
 
 	leaf := c.obtain(&cmapi.Certificate{
@@ -197,6 +209,8 @@ func TestTrial(t *testing.T) {
 	c.helm("uninstall", release)
 	err := c.client.Get(t.Context(), client.ObjectKey{Namespace: release, Name: release}, &appsv1.Deployment{})
 	assert.True(t, apierrors.IsNotFound(err), "%v", err)
+	err = c.client.Get(t.Context(), client.ObjectKey{Name: "sandbox"}, &v1alpha1.ResellerClusterIssuer{})
+	assert.True(t, apierrors.IsNotFound(err), "no trial issuer is left: %v", err)
 	purchases := &v1alpha1.ResellerPurchaseList{}
 	require.NoError(t, c.client.List(t.Context(), purchases))
 	require.Len(t, purchases.Items, 1, "an uninstall keeps the ledger")
