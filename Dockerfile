@@ -5,7 +5,7 @@
 #
 # `make image` makes the same of a binary that is built outside (Dockerfile.prebuilt).
 ARG GO_VERSION=1.26
-FROM --platform=$BUILDPLATFORM docker.io/library/golang:${GO_VERSION} AS build
+FROM --platform=$BUILDPLATFORM golang:${GO_VERSION} AS build
 ARG COMPONENT=reseller-issuer
 ARG VERSION=unknown
 ARG TARGETOS=linux

@@ -8,7 +8,7 @@ ARCH ?= $(shell go env GOARCH)
 # Tags of images and charts have no "v".
 TAG := $(VERSION:v%=%)
 IMAGE ?= $(COMPONENT):$(TAG)
-# Where a release goes, such as ghcr.io/owner.
+# Where a release goes, as HOST/OWNER.
 REGISTRY ?= localhost
 DIST := dist
 BUILDAH ?= buildah
