@@ -94,7 +94,7 @@ func (a *app) newQuery(q question, args []string) (*v1alpha1.ResellerQuery, erro
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, GenerateName: "kubectl-"},
 		Spec:       v1alpha1.ResellerQuerySpec{Ask: q.ask, Names: q.names},
 	}
-	kind := kindIssuer
+	var kind string
 	if q.manifest != "" {
 		var err error
 		if kind, query.Spec.Issuer, err = a.readIssuer(q.manifest); err != nil {
@@ -159,7 +159,7 @@ func (a *app) readFile(path string) ([]byte, error) {
 	if path == "-" {
 		return io.ReadAll(a.in)
 	}
-	return os.ReadFile(path)
+	return os.ReadFile(path) //nolint:gosec // the person names a file of his own
 }
 
 // askController creates the query and waits until the controller has answered.

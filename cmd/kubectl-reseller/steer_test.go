@@ -126,7 +126,8 @@ func TestPurchaseVerbs(t *testing.T) {
 		"revoke":    {[]string{"revoke", "shop", "--serial=0A:1B"}, "Revoke certificate 0a1b", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseRevoke, Serial: "0a1b"}},
 		"add names": {[]string{"add-names", "shop", "--count=2"}, "room for 2 further names", v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseAddNames, Count: 2}},
 		"move": {
-			[]string{"move", "shop", "--to-certificate=blog", "--to-namespace=blog", "--to-issuer=public"}, "from shop/shop-01234567 to Certificate blog/blog",
+			[]string{"move", "shop", "--to-certificate=blog", "--to-namespace=blog", "--to-issuer=public"},
+			"from shop/shop-01234567 to Certificate blog/blog",
 			v1alpha1.PurchaseCommand{Verb: v1alpha1.PurchaseMove, To: &v1alpha1.PurchaseDestination{
 				Namespace: "blog", CertificateName: "blog", IssuerRef: &v1alpha1.IssuerReference{Kind: kindIssuer, Namespace: "blog", Name: "public"},
 			}},

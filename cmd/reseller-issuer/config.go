@@ -191,6 +191,15 @@ func ownNamespace() string {
 
 // complete fills in the namespaces and checks everything that can be checked here.
 func (c *config) complete(own string) error {
+	c.fillIn(own)
+	if err := c.checkValues(); err != nil {
+		return err
+	}
+	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkFiles(), checkAllowedSolvers(c.allowedSolvers), c.checkTracing(), c.checkLog())
+}
+
+// fillIn derives what isn't set from the controller's own namespace.
+func (c *config) fillIn(own string) {
 	if c.clusterResourceNamespace == "" {
 		c.clusterResourceNamespace = own
 	}
@@ -201,6 +210,9 @@ func (c *config) complete(own string) error {
 	if len(c.namespaces) > 0 && !slices.Contains(c.namespaces, c.clusterResourceNamespace) {
 		c.namespaces = append(c.namespaces, c.clusterResourceNamespace)
 	}
+}
+
+func (c *config) checkValues() error {
 	switch {
 	case c.clusterResourceNamespace == "":
 		return errors.New("--cluster-resource-namespace: it must be set outside a cluster")
@@ -217,7 +229,7 @@ func (c *config) complete(own string) error {
 	case c.metricsClientCA != "" && c.metricsCertDir == "":
 		return errors.New("--metrics-client-ca: it needs --metrics-cert-dir")
 	}
-	return errors.Join(c.checkTimes(), c.checkEndpoints(), c.checkDNS(), c.checkFiles(), checkAllowedSolvers(c.allowedSolvers), c.checkTracing(), c.checkLog())
+	return nil
 }
 
 func (c *config) checkTimes() error {

@@ -84,9 +84,15 @@ func (c *census) add(o *v1alpha1.ResellerOrder, now time.Time) {
 			c.since[i.State] = i.Since.Time
 		}
 	}
-	if status.State == v1alpha1.OrderIdle {
-		return // nobody asks for its certificate any more
+	if status.State != v1alpha1.OrderIdle {
+		c.addEnds(o, now)
 	}
+}
+
+// addEnds notes when certificate and paid term of an order end. Nobody asks for those of an order that is
+// idle.
+func (c *census) addEnds(o *v1alpha1.ResellerOrder, now time.Time) {
+	status := &o.Status
 	ref := o.Spec.IssuerRef
 	if c.expiry[ref] == nil {
 		c.expiry[ref], c.term[ref] = &ends{}, &ends{}

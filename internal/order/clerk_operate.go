@@ -149,7 +149,7 @@ func (c *Clerk) priceOfNames(ctx context.Context, purchase *v1alpha1.ResellerPur
 		defer cancel()
 		var err error
 		if price, err = differenceOfPrices(callCtx, pricer, spec); err != nil {
-			return nil, "the price isn't known: " + err.Error(), nil //nolint:nilerr // it is the answer, not a fault
+			return nil, "the price isn't known: " + err.Error(), nil
 		}
 	}
 	all, err := c.orders.Ledger.ByAccount(ctx, spec.Account)

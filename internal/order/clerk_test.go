@@ -121,15 +121,35 @@ func TestRevokeAfterTheOrderIsGone(t *testing.T) {
 	assert.Equal(t, v1alpha1.CommandDone, w.answer().Outcome)
 }
 
+// refusedCommand is a command that is answered with no, without any call.
+type refusedCommand struct {
+	prepare func(*world)
+	verb    v1alpha1.PurchaseVerb
+	edit    func(*v1alpha1.PurchaseCommand)
+	says    string
+}
+
+func (tc refusedCommand) run(t *testing.T) {
+	t.Parallel()
+	w := issuedWorld(t)
+	if tc.prepare != nil {
+		tc.prepare(w)
+	}
+	if tc.edit == nil {
+		tc.edit = func(*v1alpha1.PurchaseCommand) {}
+	}
+	w.command(tc.verb, tc.edit)
+	w.clerk(time.Hour)
+	assert.Equal(t, v1alpha1.CommandRefused, w.answer().Outcome)
+	assert.Contains(t, w.answer().Message, tc.says)
+	assert.Nil(t, w.newest().Spec.Command)
+	assert.Empty(t, w.effects())
+}
+
 func TestCommandsRefused(t *testing.T) {
 	t.Parallel()
 	serial := func(c *v1alpha1.PurchaseCommand) { c.Serial = "ff" }
-	cases := map[string]struct {
-		prepare func(*world)
-		verb    v1alpha1.PurchaseVerb
-		edit    func(*v1alpha1.PurchaseCommand)
-		says    string
-	}{
+	cases := map[string]refusedCommand{
 		"another certificate": {verb: v1alpha1.PurchaseRevoke, edit: serial, says: "spec.certificates"},
 		"the issuer is on hold": {
 			prepare: func(w *world) {
@@ -173,22 +193,7 @@ func TestCommandsRefused(t *testing.T) {
 		},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := issuedWorld(t)
-			if tc.prepare != nil {
-				tc.prepare(w)
-			}
-			if tc.edit == nil {
-				tc.edit = func(*v1alpha1.PurchaseCommand) {}
-			}
-			w.command(tc.verb, tc.edit)
-			w.clerk(time.Hour)
-			assert.Equal(t, v1alpha1.CommandRefused, w.answer().Outcome)
-			assert.Contains(t, w.answer().Message, tc.says)
-			assert.Nil(t, w.newest().Spec.Command)
-			assert.Empty(t, w.effects())
-		})
+		t.Run(name, tc.run)
 	}
 }
 

@@ -28,6 +28,41 @@ func someAbilities(solver *v1alpha1.Solver) dcv.Capabilities {
 	return kindCapabilities(nil, solver)
 }
 
+// methodCase is a choice of a validation method.
+type methodCase struct {
+	preference []v1alpha1.DCVMethod
+	offers     []providers.Method // all if nil
+	solvers    []v1alpha1.Solver
+	labels     map[string]string
+	names      []string // example.com if nil
+	unsuited   v1alpha1.DCVMethod
+	now        time.Time
+	want       v1alpha1.DCVMethod
+	why        []string
+}
+
+func (tc methodCase) run(t *testing.T) {
+	t.Parallel()
+	if tc.offers == nil {
+		tc.offers = []providers.Method{providers.MethodCNAME, providers.MethodTXT, providers.MethodFile, providers.MethodEmail}
+	}
+	if tc.names == nil {
+		tc.names = []string{"example.com"}
+	}
+	chosen := choice{
+		now: tc.now, profile: providers.Profile{Methods: tc.offers}, solvers: tc.solvers, labels: tc.labels, names: tc.names,
+		unsuited: map[v1alpha1.DCVMethod]string{}, capabilities: someAbilities,
+	}
+	if tc.unsuited != "" {
+		chosen.unsuited[tc.unsuited] = "tried"
+	}
+	got, why := chosen.method(tc.preference)
+	assert.Equal(t, tc.want, got)
+	for _, part := range tc.why {
+		assert.Contains(t, why, part)
+	}
+}
+
 func TestChooseMethod(t *testing.T) {
 	t.Parallel()
 	const cname, txt, file, email = v1alpha1.DCVMethodCNAME, v1alpha1.DCVMethodTXT, v1alpha1.DCVMethodFile, v1alpha1.DCVMethodEmail
@@ -35,18 +70,7 @@ func TestChooseMethod(t *testing.T) {
 	only, labelled := dns, dns
 	only.Selector = &v1alpha1.SolverSelector{DNSZones: []string{"example.com"}}
 	labelled.Selector = &v1alpha1.SolverSelector{MatchLabels: map[string]string{"team": "shop"}}
-	all := []providers.Method{providers.MethodCNAME, providers.MethodTXT, providers.MethodFile, providers.MethodEmail}
-	cases := map[string]struct {
-		preference []v1alpha1.DCVMethod
-		offers     []providers.Method
-		solvers    []v1alpha1.Solver
-		labels     map[string]string
-		names      []string
-		unsuited   v1alpha1.DCVMethod
-		now        time.Time
-		want       v1alpha1.DCVMethod
-		why        []string
-	}{
+	cases := map[string]methodCase{
 		"the preference decides":      {preference: []v1alpha1.DCVMethod{txt, cname}, solvers: []v1alpha1.Solver{dns}, want: txt},
 		"the product must offer it":   {preference: []v1alpha1.DCVMethod{cname, txt}, offers: []providers.Method{providers.MethodTXT}, solvers: []v1alpha1.Solver{dns}, want: txt},
 		"a person can do all":         {preference: []v1alpha1.DCVMethod{file}, solvers: []v1alpha1.Solver{manualSolver}, want: file},
@@ -72,27 +96,7 @@ func TestChooseMethod(t *testing.T) {
 		"e-mail on its last day":      {preference: []v1alpha1.DCVMethod{email}, solvers: []v1alpha1.Solver{dns}, now: emailEnds.Add(-time.Second), want: email},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if tc.offers == nil {
-				tc.offers = all
-			}
-			if tc.names == nil {
-				tc.names = []string{"example.com"}
-			}
-			chosen := choice{
-				now: tc.now, profile: providers.Profile{Methods: tc.offers}, solvers: tc.solvers, labels: tc.labels, names: tc.names,
-				unsuited: map[v1alpha1.DCVMethod]string{}, capabilities: someAbilities,
-			}
-			if tc.unsuited != "" {
-				chosen.unsuited[tc.unsuited] = "tried"
-			}
-			got, why := chosen.method(tc.preference)
-			assert.Equal(t, tc.want, got)
-			for _, part := range tc.why {
-				assert.Contains(t, why, part)
-			}
-		})
+		t.Run(name, tc.run)
 	}
 }
 

@@ -124,20 +124,7 @@ func TestReasonsAreListed(t *testing.T) {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 		ast.Inspect(file, func(node ast.Node) bool {
-			switch node := node.(type) {
-			case *ast.ValueSpec:
-				if kind, ok := node.Type.(*ast.Ident); ok && kind.Name == "Reason" && len(node.Values) == 1 {
-					reasons[literal(node.Values[0])] = true
-				}
-			case *ast.CallExpr:
-				if f, ok := node.Fun.(*ast.SelectorExpr); ok && (f.Sel.Name == "note" || f.Sel.Name == "warnOnce") {
-					events[literal(node.Args[0])] = true
-				}
-			case *ast.KeyValueExpr:
-				if key, ok := node.Key.(*ast.Ident); ok && (key.Name == "reason" || key.Name == "done") {
-					events[literal(node.Value)] = true
-				}
-			}
+			collectReasons(node, reasons, events)
 			return true
 		})
 	}
@@ -151,6 +138,24 @@ func TestReasonsAreListed(t *testing.T) {
 	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(reasons)), listed)
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(events)), EventReasons())
+}
+
+// collectReasons notes reasons to wait and reasons of events that a piece of code names.
+func collectReasons(node ast.Node, reasons, events map[string]bool) {
+	switch node := node.(type) {
+	case *ast.ValueSpec:
+		if kind, ok := node.Type.(*ast.Ident); ok && kind.Name == "Reason" && len(node.Values) == 1 {
+			reasons[literal(node.Values[0])] = true
+		}
+	case *ast.CallExpr:
+		if f, ok := node.Fun.(*ast.SelectorExpr); ok && (f.Sel.Name == "note" || f.Sel.Name == "warnOnce") {
+			events[literal(node.Args[0])] = true
+		}
+	case *ast.KeyValueExpr:
+		if key, ok := node.Key.(*ast.Ident); ok && (key.Name == "reason" || key.Name == "done") {
+			events[literal(node.Value)] = true
+		}
+	}
 }
 
 // literal is the text of a string literal, empty for any other expression.

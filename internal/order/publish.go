@@ -239,28 +239,33 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) (outcome, error) {
 		published = append(published, record.Name)
 	})
 	if len(failures) > 0 {
-		err := failures[0]
-		if errors.Is(err, errRecordBusy) {
-			return outcome{after: time.Second}, nil
-		}
-		if pending, ok := errors.AsType[*pendingError](err); ok {
-			return wait(s, ReasonAwaitingPropagation, pending.Error(), pending.after), nil
-		}
-		if left, err := r.leaveMethod(ctx, s, err); left || err != nil {
-			return goOn, err
-		}
-		status.Failures++
-		after := retryInterval(status.Failures)
-		if errors.Is(err, dcv.ErrConflict) || errors.Is(err, dcv.ErrDenied) || errors.Is(err, dcv.ErrUnsupported) {
-			after = max(after, time.Minute)
-		}
-		return wait(s, ReasonSolverFailed, "a solver could not publish a record, nothing is lost: "+err.Error(), after), nil
+		return r.notPublished(ctx, s, failures[0])
 	}
 	if len(published) > 0 && !s.manualOnly() {
 		s.note("Published", "published %d record(s), first %s", len(published), published[0])
 	}
 	clearWaiting(status)
 	return goOn, nil
+}
+
+// notPublished is what follows from the first record that isn't published.
+func (r *Reconciler) notPublished(ctx context.Context, s *scope, err error) (outcome, error) {
+	if errors.Is(err, errRecordBusy) {
+		return outcome{after: time.Second}, nil
+	}
+	if pending, ok := errors.AsType[*pendingError](err); ok {
+		return wait(s, ReasonAwaitingPropagation, pending.Error(), pending.after), nil
+	}
+	if left, err := r.leaveMethod(ctx, s, err); left || err != nil {
+		return goOn, err
+	}
+	status := &s.order.Status
+	status.Failures++
+	after := retryInterval(status.Failures)
+	if errors.Is(err, dcv.ErrConflict) || errors.Is(err, dcv.ErrDenied) || errors.Is(err, dcv.ErrUnsupported) {
+		after = max(after, time.Minute)
+	}
+	return wait(s, ReasonSolverFailed, "a solver could not publish a record, nothing is lost: "+err.Error(), after), nil
 }
 
 // pendingError says that a DNS service has taken a record and works on it.

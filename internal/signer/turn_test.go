@@ -28,18 +28,52 @@ func ready(status cmmeta.ConditionStatus, reason string) func(*cmapi.Certificate
 	}
 }
 
+// secondRequest is two requests of one order.
+type secondRequest struct {
+	bare           bool
+	first, second  int // ages in seconds
+	change         func(*cmapi.CertificateRequest)
+	remove, remake bool
+	want           bool // whether the second replaces the first
+	text           string
+}
+
+func (tc secondRequest) run(t *testing.T) {
+	t.Parallel()
+	build := newRequest
+	if tc.bare {
+		build = bare
+	}
+	first, second := build(t, "web-1", tc.first, newCSR(t)), build(t, "web-2", tc.second, newCSR(t))
+	w := newWorld(t, interceptor.Funcs{}, issuer(), secret(team), certificate(), first, second)
+	w.signPending(object(first), issuer())
+	if tc.change != nil {
+		tc.change(first)
+		require.NoError(t, w.Client.Status().Update(t.Context(), first))
+	}
+	if tc.remove {
+		require.NoError(t, w.Client.Delete(t.Context(), first))
+	}
+	if tc.remake {
+		again := build(t, "web-1", 0, newCSR(t))
+		again.UID = "remade-uid"
+		require.NoError(t, w.Client.Create(t.Context(), again))
+	}
+	pending := w.signPending(object(second), issuer())
+	served := w.onlyOrder().Spec.Request.UID
+	if tc.want {
+		assert.Equal(t, second.UID, served)
+		return
+	}
+	assert.Equal(t, first.UID, served)
+	assert.Contains(t, pending.Error(), tc.text)
+}
+
 // The first request is served; what happens when the second comes?
 func TestSecondRequest(t *testing.T) {
 	t.Parallel()
 	const wait, replace = false, true
-	cases := map[string]struct {
-		bare           bool
-		first, second  int // ages in seconds
-		change         func(*cmapi.CertificateRequest)
-		remove, remake bool
-		want           bool
-		text           string
-	}{
+	cases := map[string]secondRequest{
 		"younger of the same Certificate": {first: 10, second: 0, want: replace},
 		"older of the same Certificate":   {first: 0, second: 10, want: wait, text: "behind CertificateRequest web-1, which is younger"},
 		"same second, greater UID":        {first: 5, second: 5, want: replace},
@@ -61,36 +95,7 @@ func TestSecondRequest(t *testing.T) {
 		"older, first gone":     {first: 0, second: 10, remove: true, want: replace},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			build := newRequest
-			if tc.bare {
-				build = bare
-			}
-			first, second := build(t, "web-1", tc.first, newCSR(t)), build(t, "web-2", tc.second, newCSR(t))
-			w := newWorld(t, interceptor.Funcs{}, issuer(), secret(team), certificate(), first, second)
-			w.signPending(object(first), issuer())
-			if tc.change != nil {
-				tc.change(first)
-				require.NoError(t, w.Client.Status().Update(t.Context(), first))
-			}
-			if tc.remove {
-				require.NoError(t, w.Client.Delete(t.Context(), first))
-			}
-			if tc.remake {
-				again := build(t, "web-1", 0, newCSR(t))
-				again.UID = "remade-uid"
-				require.NoError(t, w.Client.Create(t.Context(), again))
-			}
-			pending := w.signPending(object(second), issuer())
-			served := w.onlyOrder().Spec.Request.UID
-			if tc.want == replace {
-				assert.Equal(t, second.UID, served)
-				return
-			}
-			assert.Equal(t, first.UID, served)
-			assert.Contains(t, pending.Error(), tc.text)
-		})
+		t.Run(name, tc.run)
 	}
 }
 

@@ -103,17 +103,21 @@ func explore(sc scenario, sites []site, sel selection, try func(schedule) result
 			if len(sc.deeds) > 0 && !slices.Contains(sc.deeds, d) || d == stall && !sc.several {
 				continue
 			}
-			e := event{process: 1, point: i + 1, deed: d}
-			try(schedule{events: []event{e}})
-			switch {
-			case d == crash && (at.moment == writing || at.moment == sending):
-				for _, lag := range lags[1:] {
-					try(schedule{events: []event{e}, lag: lag})
-				}
-			case d.sleeps() && at.moment != written:
-				for e.wake = 1; try(schedule{events: []event{e}}).changes >= e.wake && sel.allWakes; e.wake++ {
-				}
-			}
+			exploreEvent(event{process: 1, point: i + 1, deed: d}, at, sel, try)
+		}
+	}
+}
+
+// exploreEvent tries one event at a point, with each late cache and each time to wake.
+func exploreEvent(e event, at site, sel selection, try func(schedule) result) {
+	try(schedule{events: []event{e}})
+	switch {
+	case e.deed == crash && (at.moment == writing || at.moment == sending):
+		for _, lag := range lags[1:] {
+			try(schedule{events: []event{e}, lag: lag})
+		}
+	case e.deed.sleeps() && at.moment != written:
+		for e.wake = 1; try(schedule{events: []event{e}}).changes >= e.wake && sel.allWakes; e.wake++ {
 		}
 	}
 }

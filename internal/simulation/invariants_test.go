@@ -127,13 +127,20 @@ func (w *world) stuck() []string {
 			problems = append(problems, fmt.Sprintf("the outcome of %s is open, and its order isn't held for it", p.Name))
 		}
 	}
+	problems = append(problems, w.unanswered()...)
+	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 {
+		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
+	}
+	return problems
+}
+
+// unanswered: what was asked of a purchase has an answer, or the purchase says why not.
+func (w *world) unanswered() []string {
+	var problems []string
 	for _, p := range w.purchases() {
 		if commanded(&p) && (p.Spec.CommandOperation == nil || p.Spec.CommandOperation.Message == "") {
 			problems = append(problems, fmt.Sprintf("what was asked of %s has no answer", p.Name))
 		}
-	}
-	if records := w.zone.published(); len(w.live()) == 0 && len(records) > 0 {
-		problems = append(problems, fmt.Sprintf("left in DNS: %v", records))
 	}
 	return problems
 }

@@ -55,6 +55,7 @@ func (c *connection) RoundTrip(r *http.Request) (*http.Response, error) {
 		connected(ctx)
 		<-ctx.Done()
 		return nil, ctx.Err()
+	default:
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -91,6 +92,7 @@ func (c *connection) served(ctx context.Context, r *http.Request, operation sand
 		if !slices.Contains(alone, operation.Class) {
 			c.doubled = copyOf(reply)
 		}
+	default:
 	}
 	if repeated != nil {
 		return repeated, ctx.Err()

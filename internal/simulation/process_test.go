@@ -341,6 +341,7 @@ func (w *world) step(ctx context.Context, m moment, what string) deed {
 	case freeze, stall:
 		k.stalled = e.deed == stall
 		k.freeze(e.wake)
+	default:
 	}
 	if p.dead {
 		goruntime.Goexit()
@@ -436,11 +437,7 @@ func (p *process) watch(c store.Change, object client.Object) {
 		p.enqueueRequests()
 	case *cmapi.CertificateRequest:
 		p.enqueue(item{sign, client.ObjectKeyFromObject(object)})
-		for _, o := range p.w.orders() {
-			if o.Spec.Request != nil && o.Spec.Request.UID == object.UID {
-				p.enqueue(item{supply, client.ObjectKeyFromObject(&o)})
-			}
-		}
+		p.enqueueOrdersOf(object)
 	case *v1alpha1.ResellerPurchase:
 		if c.New == nil || object.Spec.Resolution != nil {
 			p.enqueue(item{supply, client.ObjectKey{Namespace: object.Spec.OrderNamespace, Name: object.Spec.OrderName}})
@@ -450,6 +447,15 @@ func (p *process) watch(c store.Change, object client.Object) {
 		}
 	case *v1alpha1.ResellerIssuer:
 		p.resync()
+	}
+}
+
+// enqueueOrdersOf wakes the order that serves a request.
+func (p *process) enqueueOrdersOf(request *cmapi.CertificateRequest) {
+	for _, o := range p.w.orders() {
+		if o.Spec.Request != nil && o.Spec.Request.UID == request.UID {
+			p.enqueue(item{supply, client.ObjectKeyFromObject(&o)})
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func busy() scenario {
 			if len(w.live()) > 0 {
 				return
 			}
-			time.Sleep(100 * day)
+			pass(100 * day)
 			for _, certificate := range []string{shop, "blog"} {
 				if w.random.IntN(2) == 0 {
 					w.renew(certificate, certificate+".example.com")

@@ -30,9 +30,9 @@ func TestSchedules(t *testing.T) {
 		total tally
 	)
 	row := func(reseller, scenario string, c tally) {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t\n", reseller, scenario, c.runs, c.charges, c.held, len(c.failures))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t\n", reseller, scenario, c.runs, c.charges, c.held, len(c.failures))
 	}
-	fmt.Fprintln(table, "reseller\tscenario\tschedules\tcharges\theld for a person\tfailures\t")
+	_, _ = fmt.Fprintln(table, "reseller\tscenario\tschedules\tcharges\theld for a person\tfailures\t")
 	t.Run("all", func(t *testing.T) {
 		forAll(t, func(t *testing.T, number int, r reseller, sc scenario) {
 			sel := selection{every: 61, offset: number}

@@ -363,7 +363,8 @@ func (w *world) run(span time.Duration) {
 // round lets each process do what is due and reports whether there was anything.
 func (w *world) round() bool {
 	worked := false
-	for i := 0; i < len(w.processes); i++ {
+	// A process that is started meanwhile takes its turn in the next round.
+	for i := range w.processes {
 		if p := w.processes[i]; !p.dead && p.due() {
 			p.work()
 			worked = true

@@ -167,7 +167,7 @@ func nanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
 func encodeAttributes(attributes []attribute.KeyValue) []keyValue {
 	list := make([]keyValue, 0, len(attributes))
 	for _, a := range attributes {
-		value := map[string]any{"stringValue": a.Value.Emit()}
+		value := map[string]any{"stringValue": a.Value.String()}
 		switch a.Value.Type() {
 		case attribute.BOOL:
 			value = map[string]any{"boolValue": a.Value.AsBool()}

@@ -89,14 +89,14 @@ func anchor(zone string, key *dns.DNSKEY) string {
 
 // signExpired replaces the file of a zone by a signed one whose signatures are over.
 func signExpired(ctx context.Context, dir, zone string) error {
-	if _, err := run(ctx, dir, "dnssec-keygen", "-q", "-a", algorithmName, "-f", "KSK", "-K", dir, zone); err != nil {
+	if err := run(ctx, dir, "dnssec-keygen", "-q", "-a", algorithmName, "-f", "KSK", "-K", dir, zone); err != nil {
 		return err
 	}
-	if _, err := run(ctx, dir, "dnssec-keygen", "-q", "-a", algorithmName, "-K", dir, zone); err != nil {
+	if err := run(ctx, dir, "dnssec-keygen", "-q", "-a", algorithmName, "-K", dir, zone); err != nil {
 		return err
 	}
 	file := filepath.Join(dir, zone+"zone")
-	_, err := run(ctx, dir, "dnssec-signzone", "-q", "-P", "-S", "-K", dir, "-o", zone, "-f", file+".signed", "-s", "20200101000000", "-e", "20200201000000", file)
+	err := run(ctx, dir, "dnssec-signzone", "-q", "-P", "-S", "-K", dir, "-o", zone, "-f", file+".signed", "-s", "20200101000000", "-e", "20200201000000", file)
 	if err != nil {
 		return err
 	}
@@ -107,16 +107,16 @@ func signExpired(ctx context.Context, dir, zone string) error {
 }
 
 // run executes a program of BIND in a directory.
-func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
+func run(ctx context.Context, dir, name string, args ...string) error {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, fmt.Errorf("dnstest: %s %w: apt-get install bind9", name, ErrNotInstalled)
+		return fmt.Errorf("dnstest: %s %w: apt-get install bind9", name, ErrNotInstalled)
 	}
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // a program of BIND
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return nil, fmt.Errorf("dnstest: %s: %w: %s", name, err, bytes.TrimSpace(out))
+		return fmt.Errorf("dnstest: %s: %w: %s", name, err, bytes.TrimSpace(out))
 	}
-	return out, nil
+	return nil
 }

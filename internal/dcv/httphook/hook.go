@@ -211,26 +211,26 @@ func (h *Hook) failure(resp *http.Response) error {
 	case status == http.StatusRequestTimeout, status >= http.StatusInternalServerError, status < http.StatusMultipleChoices:
 		return errors.New(text)
 	}
-	class, hint := classOf(status)
+	hint, class := classOf(status)
 	return fmt.Errorf("%w: %s%s", class, text, hint)
 }
 
 // classOf is what a status below 500 means that will come again, and what to do.
-func classOf(status int) (class error, hint string) {
+func classOf(status int) (hint string, class error) {
 	switch status {
 	case http.StatusConflict:
-		return dcv.ErrConflict, ""
+		return "", dcv.ErrConflict
 	case http.StatusUnauthorized:
-		return dcv.ErrDenied, ": correct the token in the Secret"
+		return ": correct the token in the Secret", dcv.ErrDenied
 	case http.StatusForbidden:
-		return dcv.ErrDenied, ""
+		return "", dcv.ErrDenied
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return dcv.ErrUnsupported, ": correct the url"
+		return ": correct the url", dcv.ErrUnsupported
 	}
 	if status < http.StatusBadRequest {
-		return dcv.ErrUnsupported, ": redirects are not followed, correct the url"
+		return ": redirects are not followed, correct the url", dcv.ErrUnsupported
 	}
-	return dcv.ErrUnsupported, ""
+	return "", dcv.ErrUnsupported
 }
 
 // said is what the program says about a failure. It is taken from problem details only:

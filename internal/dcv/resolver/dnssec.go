@@ -52,12 +52,13 @@ func (c *Client) Bogus(ctx context.Context, server string, reply *dns.Msg) *Bogu
 	q := reply.Question[0]
 	unchecked := Question(q.Name, q.Qtype, true)
 	unchecked.CheckingDisabled = true
-	if known, err := c.Ask(ctx, server, unchecked); err != nil || settled(server, known) != nil {
-		return nil
+	known, failure := c.Ask(ctx, server, unchecked)
+	if failure != nil || settled(server, known) != nil {
+		return nil //nolint:nilerr // trouble of another kind, which is told elsewhere
 	}
-	again, err := c.Ask(ctx, server, Question(q.Name, q.Qtype, true))
-	if err != nil || again.Rcode != dns.RcodeServerFailure {
-		return nil
+	again, failure := c.Ask(ctx, server, Question(q.Name, q.Qtype, true))
+	if failure != nil || again.Rcode != dns.RcodeServerFailure {
+		return nil //nolint:nilerr // it has passed meanwhile
 	}
 	return &BogusError{
 		Server: Display(server), Name: dns.CanonicalName(q.Name), Type: dns.TypeToString[q.Qtype],
