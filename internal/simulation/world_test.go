@@ -262,7 +262,7 @@ func (w *world) replaceRequest() {
 		parsed, err := x509.ParseCertificateRequest(csr.Bytes)
 		require.NoError(w, err)
 		// Creation times have whole seconds.
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.replaced++
 		w.renew(metav1.GetControllerOf(&request).Name, parsed.DNSNames[0])
 		return
@@ -354,7 +354,7 @@ func (w *world) run(span time.Duration) {
 			}
 			continue
 		}
-		time.Sleep(time.Until(next))
+		pass(time.Until(next))
 		w.rounds = 0
 		w.engine.Tick(w.Context())
 	}
