@@ -117,9 +117,9 @@ func pendingCSR(p *v1alpha1.ResellerPurchase) ([]byte, string, bool) {
 }
 
 // takesNextCSR reports whether an order was paid without a CSR and hasn't been given one: it is
-// continued with that of the request, and needs no reissue then.
+// continued with that of the request, and needs no reissue then. A renewal has its CSR.
 func takesNextCSR(v View, p *v1alpha1.ResellerPurchase) bool {
-	return v.Issuer.Profile.CSRAtEnrolment && p.Spec.Operation == nil && len(p.Spec.Certificates) == 0
+	return v.Issuer.Profile.CSRAtEnrolment && p.Spec.Kind != v1alpha1.PurchaseRenewal && p.Spec.Operation == nil && len(p.Spec.Certificates) == 0
 }
 
 func hasCertificate(p *v1alpha1.ResellerPurchase, csrDigest string) bool {

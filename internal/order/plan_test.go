@@ -196,3 +196,18 @@ func TestReissueForACSRThatHadACertificate(t *testing.T) {
 	assert.Equal(t, v1alpha1.OperationReissue, got.Operation)
 	assert.Equal(t, csrDigest("3"), got.CSRDigest)
 }
+
+// A renewal has its CSR, also where a first purchase has none.
+func TestRenewalHasItsCSR(t *testing.T) {
+	t.Parallel()
+	next := func(v *View) {
+		v.Issuer.Profile.CSRAtEnrolment = true
+		v.Order.Spec.Request.CSRDigest = csrDigest("2")
+	}
+	for kind, want := range map[v1alpha1.PurchaseKind]string{v1alpha1.PurchaseNew: "2", v1alpha1.PurchaseRenewal: "1"} {
+		got, hold := plan(liveView(withPurchases(purchaseOf(1, func(spec *v1alpha1.ResellerPurchaseSpec) { spec.Kind = kind })), next))
+		require.Nil(t, hold)
+		assert.Equal(t, v1alpha1.OperationResume, got.Operation)
+		assert.Equal(t, csrDigest(want), got.CSRDigest, kind)
+	}
+}
