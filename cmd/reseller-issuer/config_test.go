@@ -118,5 +118,7 @@ func TestLogger(t *testing.T) {
 	logger, err = newLogger(&out, "debug", "json")
 	require.NoError(t, err)
 	logger.V(1).Info("detail")
-	assert.Contains(t, out.String(), `"msg":"detail"`)
+	logger.V(3).Info("more of it")
+	assert.Contains(t, out.String(), `"level":"DEBUG","msg":"detail"`)
+	assert.Contains(t, out.String(), `"level":"DEBUG","msg":"more of it"`)
 }

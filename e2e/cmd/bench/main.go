@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/reseller-issuer/reseller-issuer/e2e/lab"
@@ -57,7 +58,7 @@ func measure(ctx context.Context, out io.Writer) (err error) {
 	if _, err := fmt.Fprintf(out, "%5.0f s  %d orders, purchases and requests\n", time.Since(begin).Seconds(), orders); err != nil {
 		return err
 	}
-	// As the Deployment has it: the collector keeps the process below, where it can.
+	// As the Deployment has it: the garbage collector keeps the process below, where it can.
 	if err := os.Setenv("GOMEMLIMIT", "140MiB"); err != nil {
 		return err
 	}
@@ -122,13 +123,19 @@ func one(ctx context.Context, c client.Client, many *crowd.Crowd, n int) error {
 	return nil
 }
 
-// withStatus creates an object and then writes its status.
+// withStatus creates an object and then writes its status, also where cert-manager has written
+// to it in between.
 func withStatus(ctx context.Context, c client.Client, object client.Object, set func()) error {
 	if err := c.Create(ctx, object); err != nil {
 		return err
 	}
-	set()
-	return c.Status().Update(ctx, object)
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		set()
+		return c.Status().Update(ctx, object)
+	})
 }
 
 // watch reads the controller's resident memory each second.
