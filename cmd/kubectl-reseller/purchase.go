@@ -17,7 +17,7 @@ import (
 
 // purchaseVerbs are requests about entries of the ledger: for cluster admins.
 func (a *app) purchaseVerbs() []*cobra.Command {
-	return []*cobra.Command{a.adopt(), a.cancel(), a.revoke(), a.addNames(), a.refresh(), a.move(), a.takeOver()}
+	return []*cobra.Command{a.adopt(), a.cancel(), a.revoke(), a.addNames(), a.refresh(), a.importOrder(), a.move(), a.takeOver()}
 }
 
 const purchaseHelp = "NAME is that of a ResellerPurchase, or of a ResellerOrder or Certificate in the namespace,\nwhose newest purchase is meant."
@@ -134,40 +134,55 @@ func (a *app) refresh() *cobra.Command {
 		}), false)
 }
 
-// absenceConfirmed is the word of spec.resolution.absent.
-const absenceConfirmed = "Confirmed"
+// confirmed is the word of spec.resolution.absent and givenUp.
+const confirmed = "Confirmed"
 
-// adopt writes a person's word on a purchase whose outcome isn't known.
+// verdict is a person's word on a purchase, as the flags have it.
+type verdict struct {
+	ids     map[string]string
+	absent  bool
+	givenUp bool
+}
+
+// adopt writes a person's word on a purchase that the controller can't go on with.
 func (a *app) adopt() *cobra.Command {
-	var ids map[string]string
-	var absent bool
-	cmd := a.purchaseVerb("adopt NAME (--order-id NAME=VALUE | --absent)", "Say what became of a purchase whose outcome isn't known",
-		"--order-id adopts an order after it was read back and found to match; --absent states that there is\nno such order, and permits another purchase.",
+	var v verdict
+	cmd := a.purchaseVerb("adopt NAME (--order-id NAME=VALUE | --absent | --given-up)", "Say what became of a purchase with which the controller can't go on",
+		"--order-id adopts an order after it was read back and found to match; --absent states that nothing was paid;\n--given-up that the money is spent and the order isn't to be used. Both permit another purchase.",
 		func(ctx context.Context, p *v1alpha1.ResellerPurchase) error {
-			if absent == (len(ids) > 0) {
-				return usage("give either --order-id, as often as the order has identifiers, or --absent")
+			word, question, err := v.word(p)
+			if err != nil {
+				return err
 			}
-			return a.adoptPurchase(ctx, p, ids, absent)
+			if err := a.confirm("%s", question); err != nil {
+				return err
+			}
+			return a.resolvePurchase(ctx, p, word)
 		})
-	cmd.Flags().StringToStringVar(&ids, "order-id", nil, "identifier of the order, such as order_id=12345; docs/resellers names them")
-	cmd.Flags().BoolVar(&absent, "absent", false, "there is no such order")
+	cmd.Flags().StringToStringVar(&v.ids, "order-id", nil, "identifier of the order, such as order_id=12345; docs/resellers names them")
+	cmd.Flags().BoolVar(&v.absent, "absent", false, "there is no such order, or the money came back")
+	cmd.Flags().BoolVar(&v.givenUp, "given-up", false, "the money is spent, and the order isn't to be used any more")
 	return a.steered(cmd, true)
 }
 
-func (a *app) adoptPurchase(ctx context.Context, p *v1alpha1.ResellerPurchase, ids map[string]string, absent bool) error {
-	word := &v1alpha1.PurchaseResolution{By: a.whoami(ctx)}
-	if absent {
-		word.Absent = absenceConfirmed
-		if err := a.confirm("State that the order of ResellerPurchase %s for %s doesn't exist? If it does, the next purchase pays twice.",
-			p.Name, strings.Join(p.Spec.Names, ", ")); err != nil {
-			return err
-		}
-	} else {
-		word.OrderIDs = sortedIDs(ids)
-		if err := a.confirm("Adopt order %s as that of ResellerPurchase %s?", orderIDs(word.OrderIDs), p.Name); err != nil {
-			return err
-		}
+// word is what is written into the purchase, and what to ask before.
+func (v verdict) word(p *v1alpha1.ResellerPurchase) (*v1alpha1.PurchaseResolution, string, error) {
+	names := strings.Join(p.Spec.Names, ", ")
+	switch {
+	case len(v.ids) > 0 && !v.absent && !v.givenUp:
+		ids := sortedIDs(v.ids)
+		return &v1alpha1.PurchaseResolution{OrderIDs: ids}, fmt.Sprintf("Adopt order %s as that of ResellerPurchase %s?", orderIDs(ids), p.Name), nil
+	case v.absent && !v.givenUp && len(v.ids) == 0:
+		return &v1alpha1.PurchaseResolution{Absent: confirmed}, fmt.Sprintf("State that nothing was paid for ResellerPurchase %s (%s)? If it was, the next purchase pays twice.", p.Name, names), nil
+	case v.givenUp && !v.absent && len(v.ids) == 0:
+		return &v1alpha1.PurchaseResolution{GivenUp: confirmed}, fmt.Sprintf("Give up the paid order of ResellerPurchase %s (%s)? A next certificate is bought anew.", p.Name, names), nil
 	}
+	return nil, "", usage("give one of --order-id, as often as the order has identifiers, --absent and --given-up")
+}
+
+// resolvePurchase writes a person's word and waits until the controller has used it.
+func (a *app) resolvePurchase(ctx context.Context, p *v1alpha1.ResellerPurchase, word *v1alpha1.PurchaseResolution) error {
+	word.By = a.whoami(ctx)
 	if err := a.write(ctx, p, func() error {
 		p.Spec.Resolution = word
 		return nil
@@ -177,6 +192,10 @@ func (a *app) adoptPurchase(ctx context.Context, p *v1alpha1.ResellerPurchase, i
 	if err := a.await(ctx, p, func() bool { return p.Spec.Resolution == nil }); err != nil {
 		return fmt.Errorf("ResellerPurchase %s: %w; kubectl reseller describe tells what its order waits for", p.Name, err)
 	}
+	return a.printState(p)
+}
+
+func (a *app) printState(p *v1alpha1.ResellerPurchase) error {
 	return a.print(p, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "ResellerPurchase %s is %s now\n", p.Name, p.Spec.State)
 		return err

@@ -31,6 +31,9 @@ func answering(t *testing.T, outcome v1alpha1.CommandOutcome, objects ...client.
 					review.Status.UserInfo.Username = "jane"
 					return nil
 				}
+				if p, ok := object.(*v1alpha1.ResellerPurchase); ok && p.Spec.State == v1alpha1.PurchaseImporting {
+					p.Spec.State = v1alpha1.PurchaseBought
+				}
 				return c.Create(ctx, object, opts...)
 			},
 			Update: func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.UpdateOption) error {
@@ -159,6 +162,9 @@ func TestPurchaseUsage(t *testing.T) {
 	p.fails(exitUsage, "--count", "add-names", "shop")
 	p.fails(exitUsage, "--order-id", "adopt", "shop")
 	p.fails(exitUsage, "--order-id", "adopt", "shop", "--absent", "--order-id=a=1")
+	p.fails(exitUsage, "--given-up", "adopt", "shop", "--absent", "--given-up")
+	p.fails(exitUsage, "--order-id", "import", "shop")
+	p.fails(exitUsage, "--paid-until", "import", "shop", "--order-id=a=1", "--paid-until=soon")
 	p.fails(exitUsage, "--to-certificate", "move", "shop")
 	p.fails(exitUsage, "is no issuer", "move", "shop", "--to-certificate=a", "--to-issuer=x/y/")
 	p.fails(exitFailed, "no ResellerPurchase", "cancel", "blog")
@@ -173,6 +179,21 @@ func TestAdopt(t *testing.T) {
 	assert.Equal(t, "ca_id=8 order_id=7jane", p.purchase("p-1").Annotations["seen"])
 	p.shows("ResellerPurchase p-1 is Bought now\n", "adopt", "p-1", "--absent", "--yes")
 	assert.Equal(t, "Confirmed-jane", p.purchase("p-1").Annotations["seen"])
+	p.fails(exitUnconfirmed, "not confirmed", "adopt", "p-1", "--given-up")
+	assert.Contains(t, p.errOut.String(), "Give up the paid order")
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	p := answering(t, v1alpha1.CommandDone, shopOrder(), purchase(key+"-3", nil))
+	p.shows("ResellerPurchase "+key+"-4 is Bought now\n", "import", "shop", "--order-id=order_id=7", "--paid-until=2027-03-01", "--yes")
+	imported := p.purchase(key + "-4").Spec
+	assert.Equal(t, v1alpha1.PurchaseImport, imported.Kind)
+	assert.Equal(t, key, imported.Key)
+	assert.Equal(t, "shop-01234567", imported.OrderName)
+	assert.Equal(t, []v1alpha1.OrderID{{Name: "order_id", Value: "7"}}, imported.OrderIDs)
+	assert.Equal(t, "2027-03-01", imported.PaidUntil.UTC().Format("2006-01-02"))
+	assert.EqualValues(t, 12, imported.TermMonths)
 }
 
 func TestTakeOver(t *testing.T) {
