@@ -119,6 +119,11 @@ func (w *world) stuck() []string {
 			problems = append(problems, fmt.Sprintf("request %s is stuck", request.Name))
 		}
 	}
+	for _, request := range w.certificateRequests() {
+		if order.StateOfRequest(&request) == order.RequestEnded {
+			problems = append(problems, fmt.Sprintf("request %s has failed", request.Name))
+		}
+	}
 	for _, p := range w.purchases() {
 		held := slices.ContainsFunc([]order.Reason{order.ReasonPurchaseUncertain, order.ReasonAccountChanged, order.ReasonOrderMismatch}, func(reason order.Reason) bool {
 			return w.holds(p.Spec.OrderName, reason)

@@ -91,13 +91,18 @@ func (p *Provider) prepare(ctx context.Context, request providers.Request, busin
 	if err := p.askPrepare(ctx, body, &data); err != nil {
 		return authentication{}, err
 	}
-	method := vendorMethod(request.Method)
+	method, offered := vendorMethod(request.Method), false
 	for _, row := range data {
 		for _, element := range row.Authentication {
 			if element.Method == method {
 				return p.choose(element, request)
 			}
+			offered = offered || element.Method != ""
 		}
+	}
+	if !offered {
+		// A request must not fail for good over an answer to something else.
+		return authentication{}, failure(opPrepare.name, providers.Unavailable, "the answer tells no validation data", nil)
 	}
 	return authentication{}, invalid(opPrepare.name, "spec.dcv.methods",
 		fmt.Sprintf("InterNetX offers no validation by %s for product %s", method, p.config.Product.ID))

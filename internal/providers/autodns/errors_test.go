@@ -36,6 +36,7 @@ func TestErrors(t *testing.T) {
 		"job unknown":                   {read, "404 " + refusing("E300114"), providers.NotFound},
 		"job unknown by code":           {read, "400 " + refusing("E300114", "EF900007"), providers.NotFound},
 		"unknown code at a read":        {read, "400 " + refusing("E300114", "EF1"), providers.Unavailable},
+		"nothing offered":               {prepare, `{"status":{"type":"SUCCESS"},"data":[]}`, providers.Unavailable},
 		"unknown code at a preparation": {prepare, "400 " + refusing("E400110", "EF1"), providers.Invalid},
 		"unknown reason at an order":    {order, "400 " + refusing("E400101", "EF1"), providers.Invalid},
 		"no reason at an order":         {order, "400 " + refusing("E400101"), providers.Invalid},
