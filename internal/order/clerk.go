@@ -128,14 +128,17 @@ func (c *Clerk) obey(ctx context.Context, purchase *v1alpha1.ResellerPurchase) (
 	if why := impossible(purchase, supplier); why != "" {
 		return 0, c.answer(ctx, purchase, v1alpha1.CommandRefused, why)
 	}
+	do := c.operate
 	switch purchase.Spec.Command.Verb {
 	case v1alpha1.PurchaseRefresh:
 		return c.refresh(ctx, purchase, supplier)
 	case v1alpha1.PurchaseMove:
-		return c.move(ctx, purchase, supplier)
+		do = c.move
 	case v1alpha1.PurchaseCancel, v1alpha1.PurchaseRevoke, v1alpha1.PurchaseAddNames:
 	}
-	return c.operate(ctx, purchase, supplier)
+	return c.alone(ctx, purchase, supplier, func(fresh *v1alpha1.ResellerPurchase) (time.Duration, error) {
+		return do(ctx, fresh, supplier)
+	})
 }
 
 // impossible says why a command can't be carried out, whatever is waited for.

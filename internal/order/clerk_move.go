@@ -11,22 +11,9 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/api/v1alpha1"
 )
 
-// move hands what is paid to another Certificate. Nothing is bought or changed at the account
-// meanwhile, so that neither the order that loses the purchase nor the one that gets it
-// decides on what was.
-func (c *Clerk) move(ctx context.Context, seen *v1alpha1.ResellerPurchase, supplier *Supplier) (time.Duration, error) {
-	r, account := c.orders, supplier.Provider.Account().Key()
-	if !r.buyers.try(account) {
-		return buyerBusy, nil
-	}
-	defer r.buyers.release(account)
-	purchase, err := r.Ledger.Get(ctx, seen.Name)
-	if err != nil {
-		return 0, err
-	}
-	if purchase.ResourceVersion != seen.ResourceVersion {
-		return time.Second, nil
-	}
+// move hands what is paid to another Certificate. It is done alone, so that neither the order
+// that loses the purchase nor the one that gets it decides on what was.
+func (c *Clerk) move(ctx context.Context, purchase *v1alpha1.ResellerPurchase, supplier *Supplier) (time.Duration, error) {
 	issuer := supplier.Ref
 	to := purchase.Spec.Command.To
 	if issuer.Kind == KindIssuer && issuer.Namespace != to.Namespace {
@@ -44,7 +31,7 @@ func (c *Clerk) move(ctx context.Context, seen *v1alpha1.ResellerPurchase, suppl
 		return 0, c.answer(ctx, purchase, v1alpha1.CommandRefused, why)
 	}
 	message := fmt.Sprintf("moved from order %s/%s to Certificate %s/%s", purchase.Spec.OrderNamespace, purchase.Spec.OrderName, to.Namespace, to.CertificateName)
-	if err := r.Ledger.Moved(ctx, purchase, key, Name(to.CertificateName, key), issuer, message); err != nil {
+	if err := c.orders.Ledger.Moved(ctx, purchase, key, Name(to.CertificateName, key), issuer, message); err != nil {
 		return 0, err
 	}
 	c.tell(ctx, purchase, purchase.Spec.Command, v1alpha1.CommandDone, message)

@@ -15,15 +15,15 @@ import (
 	"github.com/reseller-issuer/reseller-issuer/internal/providers"
 )
 
-// operate makes the call of a command that can't be repeated, while nothing else is bought or
-// changed at the account. What it rests on is read again past the cache.
-func (c *Clerk) operate(ctx context.Context, seen *v1alpha1.ResellerPurchase, supplier *Supplier) (time.Duration, error) {
-	r, account := c.orders, supplier.Provider.Account().Key()
-	if !r.buyers.try(account) {
+// alone does something with a purchase while nothing else is bought or changed at the account.
+// The purchase is read again past the cache before.
+func (c *Clerk) alone(ctx context.Context, seen *v1alpha1.ResellerPurchase, supplier *Supplier, do func(*v1alpha1.ResellerPurchase) (time.Duration, error)) (time.Duration, error) {
+	account := supplier.Provider.Account().Key()
+	if !c.orders.buyers.try(account) {
 		return buyerBusy, nil
 	}
-	defer r.buyers.release(account)
-	purchase, err := r.Ledger.Get(ctx, seen.Name)
+	defer c.orders.buyers.release(account)
+	purchase, err := c.orders.Ledger.Get(ctx, seen.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -31,8 +31,14 @@ func (c *Clerk) operate(ctx context.Context, seen *v1alpha1.ResellerPurchase, su
 		// The cache is behind: the newer object comes through the watch.
 		return time.Second, nil
 	}
+	return do(purchase)
+}
+
+// operate makes the call of a command that can't be repeated.
+func (c *Clerk) operate(ctx context.Context, purchase *v1alpha1.ResellerPurchase, supplier *Supplier) (time.Duration, error) {
+	r := c.orders
 	// One turn is for the price and the call: on a slow account the second would never get its own.
-	release, wait := r.Limits.Reserve(account)
+	release, wait := r.Limits.Reserve(supplier.Provider.Account().Key())
 	if release == nil {
 		return max(wait, 100*time.Millisecond), nil
 	}
