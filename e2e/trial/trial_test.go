@@ -214,7 +214,7 @@ func TestTrial(t *testing.T) {
 	purchases := &v1alpha1.ResellerPurchaseList{}
 	require.NoError(t, c.client.List(t.Context(), purchases))
 	require.Len(t, purchases.Items, 1, "an uninstall keeps the ledger")
-	assert.Equal(t, "sandbox-not-a-live-account", purchases.Items[0].Spec.Account)
+	assert.Equal(t, "sandbox-not-a-live-account", purchases.Items[0].Spec.Account.Name)
 
 	c.helm("install", release, pack)
 	require.NoError(t, c.client.List(t.Context(), purchases))
