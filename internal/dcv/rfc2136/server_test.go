@@ -230,11 +230,12 @@ func TestConflictsChangeNothing(t *testing.T) {
 func TestClockSkewIsReadable(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *dnstest.Server) {
-		for want, offset := range map[string]time.Duration{"1h0m": time.Hour, "-59m": -time.Hour + 30*time.Second} {
+		// Half a minute is for a machine that stands still between two looks at the clock.
+		for want, offset := range map[string]time.Duration{"1h0m": time.Hour + 30*time.Second, "-59m": -time.Hour + 30*time.Second} {
 			h := hookFor(t, s, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(offset) } })
 			_, err := h.Present(t.Context(), request(t, dcv.TXT, "_skew.example.com", "t"))
 			require.ErrorContains(t, err, "clock")
-			require.ErrorContains(t, err, want[:2])
+			require.ErrorContains(t, err, want)
 			assert.NotErrorIs(t, err, dcv.ErrDenied)
 		}
 	})
