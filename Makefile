@@ -89,11 +89,12 @@ e2e: packages ## Run the end-to-end tests on a real control plane.
 conformance: ## Print what each reseller was tested for.
 	@CGO_ENABLED=1 go test -race -count=1 -v -run Conformance ./internal/providers/... | grep -E '^(ok|FAIL|---|\|)|\|'
 
+ORDERS ?= 10000
 .PHONY: bench
 bench: packages build ## Measure the memory for 10,000 orders, in the cache and of the controller.
 	@go test -run '^$$' -bench Cache -benchtime 1x ./cmd/reseller-issuer
 	@go -C e2e run ./cmd/controlplane build
-	@go -C e2e run ./cmd/bench
+	@go -C e2e run ./cmd/bench --orders=$(ORDERS)
 
 .PHONY: lint
 lint: ## Lint all modules.
